@@ -1,0 +1,58 @@
+"""Joins settings, release and scorer; the only file that sees both engine and model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.classifier import Classifier
+from app.engine.limits import Limits
+from app.engine.scorer import Scorer
+from app.model.release import Release, newest_release, open_release
+from app.settings import MODELS, Settings
+
+STUB_VERSION = "stub"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A scorer, and what is known of the model behind it."""
+
+    scorer: Scorer
+    limits: Limits
+    model_version: str
+    manifest: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    thresholds: Mapping[str, float]
+
+
+def classifier_of(release: Release, engine: str, threads: int = 1) -> Classifier:
+    """The classifier of an opened release, by `Settings.engine`."""
+    if engine == "torch":
+        # Imported only where asked for: the serving path installs without torch.
+        from app.model.torch import TorchClassifier
+
+        return TorchClassifier.of(release)
+    from app.model.onnx import OnnxClassifier
+
+    return OnnxClassifier(release, threads)
+
+
+def build(settings: Settings) -> Service:
+    """Open the release and make the scorer.
+
+    Raises:
+        InvalidRelease: if there is no release, or it is not what was sealed.
+    """
+    if settings.engine == "stub":
+        from app.model.stub import StubClassifier, stub_calibration
+
+        calibration = stub_calibration()
+        scorer = Scorer(StubClassifier(), calibration, settings.limits)
+        return Service(scorer, settings.limits, STUB_VERSION, {"version": STUB_VERSION}, {}, calibration.thresholds)
+    release = open_release(settings.model_dir or newest_release(MODELS))
+    scorer = Scorer(classifier_of(release, settings.engine), release.calibration, settings.limits)
+    return Service(
+        scorer, settings.limits, release.version, release.manifest, release.evaluation, release.calibration.thresholds
+    )

@@ -1,0 +1,1 @@
+"""What a score is: conversations, labels, text, chunks, calibration, evidence. Standard library only."""

@@ -1,0 +1,49 @@
+"""The one shape of a conversation, to which every door converts what it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who speaks a turn. Only `agent` and `customer` turns are scored; a `bot` is no agent."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+    BOT = "bot"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+
+
+class Channel(StrEnum):
+    """How the conversation was held: `voice` text comes from a transcriber, `chat` text as typed."""
+
+    VOICE = "voice"
+    CHAT = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One uninterrupted utterance or message.
+
+    `text` is exactly what the caller sent; offsets into it count Unicode code points.
+    """
+
+    id: str
+    role: Role
+    text: str
+    start_ms: int | None = None
+    end_ms: int | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns in the order in which they were spoken."""
+
+    turns: tuple[Turn, ...]
+    id: str | None = None
+    channel: Channel | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)

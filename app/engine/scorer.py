@@ -1,0 +1,164 @@
+"""The whole pipeline on one screen: conversation in, score out.
+
+Every door enters here, and so does the evaluation, so that published figures are those of the code
+that serves. Synchronous and without state of its own: safe to call from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from app.core.calibration import Calibration
+from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS, Classifier, Output
+from app.core.conversation import Conversation, Role, Turn
+from app.core.errors import DeadlineExceeded, InvalidConversation, LimitExceeded, ModelFailed, SoftsellError
+from app.core.evidence import Evidence, find
+from app.core.labels import DISMISSIVE, EMPATHY_DIMENSIONS, EVIDENCE_LABELS, MIS_SELLING, PRACTICE, SIGNALS, names
+from app.core.scores import ConversationScore, TurnScore, add_up
+from app.core.text import CleanText, clean
+from app.engine.limits import Limits
+from app.engine.windows import Piece, cut, windows
+
+_COLUMN = {name: column for column, name in enumerate(TURN_OUTPUTS)}
+_SCORED_ROLES = (Role.AGENT, Role.CUSTOMER)
+
+
+def _never() -> bool:
+    return False
+
+
+class Scorer:
+    """Scores conversations with one classifier and its calibration."""
+
+    def __init__(self, classifier: Classifier, calibration: Calibration, limits: Limits | None = None) -> None:
+        self._classifier = classifier
+        self._calibration = calibration
+        self._limits = limits or Limits()
+
+    def score(
+        self, conversation: Conversation, *, evidence: bool = True, cancelled: Callable[[], bool] = _never
+    ) -> ConversationScore:
+        """Score one conversation.
+
+        Args:
+            conversation: at least one turn; each with some visible character.
+            evidence: whether to find the words that show each label.
+            cancelled: asked before each window; when true, the work ends with `DeadlineExceeded`.
+
+        Raises:
+            InvalidConversation, LimitExceeded: if the conversation cannot be scored as it is.
+            ModelFailed: if the engine raises, or gives numbers that are not finite.
+            DeadlineExceeded: if `cancelled` said so.
+        """
+        texts = self._checked(conversation)
+        try:
+            pieces = cut([turn.role for turn in conversation.turns], texts, self._classifier)
+            gathered: list[list[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]]]
+            gathered = [[] for _ in conversation.turns]
+            tokens = 0
+            for window, fresh in windows(pieces):
+                if cancelled():
+                    raise DeadlineExceeded("the conversation was not scored in time; send fewer turns or try again")
+                output = self._classifier.forward(window)
+                tokens += self._gather(output, len(window.token_ids), [pieces[index] for index in fresh], gathered)
+        except SoftsellError:
+            raise
+        except Exception as error:
+            # The engine's own message may carry tensors or text, so only its type goes on.
+            raise ModelFailed(f"the model failed on this conversation ({type(error).__name__})") from None
+        turns = [
+            self._turn(index, turn, parts, evidence)
+            for index, (turn, parts) in enumerate(zip(conversation.turns, gathered, strict=True))
+        ]
+        return add_up(turns, self._calibration, tokens)
+
+    def _checked(self, conversation: Conversation) -> list[CleanText]:
+        limits, turns = self._limits, conversation.turns
+        if not turns:
+            raise InvalidConversation("the conversation has no turns; send at least one")
+        if len(turns) > limits.max_turns:
+            raise LimitExceeded(f"the conversation has {len(turns)} turns; the limit is {limits.max_turns}")
+        total = sum(len(turn.text) for turn in turns)
+        if total > limits.max_conversation_characters:
+            raise LimitExceeded(
+                f"the conversation has {total} characters; the limit is {limits.max_conversation_characters}"
+            )
+        texts = []
+        for index, turn in enumerate(turns):
+            if len(turn.text) > limits.max_turn_characters:
+                raise LimitExceeded(
+                    f"turn {index} has {len(turn.text)} characters; the limit is {limits.max_turn_characters}"
+                )
+            text = clean(turn.text)
+            if not text.text.strip():
+                raise InvalidConversation(f"turn {index} has no visible character; leave empty turns out")
+            texts.append(text)
+        return texts
+
+    @staticmethod
+    def _gather(
+        output: Output,
+        length: int,
+        fresh: Sequence[Piece],
+        gathered: list[list[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]]],
+    ) -> int:
+        """Hand each fresh piece its logits; they are the last ones of the window. Returns their tokens."""
+        count = sum(len(piece.token_ids) for piece in fresh)
+        position = length - count
+        for piece, logits in zip(fresh, output.piece_logits[-len(fresh) :], strict=True):
+            end = position + len(piece.token_ids)
+            gathered[piece.turn].append((piece, logits, output.token_logits[position + 1 : end]))
+            position = end
+        return count
+
+    def _turn(
+        self,
+        index: int,
+        turn: Turn,
+        parts: Sequence[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]],
+        evidence: bool,
+    ) -> TurnScore:
+        if turn.role not in _SCORED_ROLES:
+            return TurnScore(index, turn.role)
+
+        def probability(output: str) -> float:
+            # A long turn shows what any of its pieces shows.
+            return self._calibration.turn[output](max(logits[_COLUMN[output]] for _, logits, _ in parts))
+
+        if turn.role is Role.CUSTOMER:
+            signals = {name: probability(name) for name in names(SIGNALS)}
+            found = self._evidence(turn, parts, signals) if evidence else ()
+            return TurnScore(index, turn.role, signals=signals, evidence=found)
+        categories = {name: probability(name) for name in names(MIS_SELLING)}
+        practice = {name: probability(name) for name in names(PRACTICE)}
+        empathy = {
+            dimension.name: sum(probability(f"{dimension.name}_{level}") for level in (1, 2)) / 2
+            for dimension in EMPATHY_DIMENSIONS
+        }
+        empathy[DISMISSIVE.name] = probability(DISMISSIVE.name)
+        return TurnScore(
+            index,
+            turn.role,
+            risk=max(probability(ANY_MIS_SELLING), *categories.values()),
+            categories=categories,
+            empathy=empathy,
+            practice=practice,
+            evidence=self._evidence(turn, parts, categories | practice) if evidence else (),
+        )
+
+    def _evidence(
+        self,
+        turn: Turn,
+        parts: Sequence[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]],
+        probabilities: dict[str, float],
+    ) -> tuple[Evidence, ...]:
+        spans = [span for piece, _, _ in parts for span in piece.spans]
+        found: list[Evidence] = []
+        for column, label in enumerate(EVIDENCE_LABELS):
+            name = label.name
+            if name not in probabilities or probabilities[name] < self._calibration.thresholds[name]:
+                continue
+            scale = self._calibration.token[name]
+            scores = [scale(row[column]) for _, _, rows in parts for row in rows]
+            found += find(name, turn.text, spans, scores, self._calibration.token_thresholds[name])
+        return tuple(sorted(found, key=lambda item: (item.start, item.end)))

@@ -1,0 +1,1 @@
+"""The only place that opens `models/` and imports an inference library."""

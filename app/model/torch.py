@@ -1,0 +1,54 @@
+"""The classifier over PyTorch: the reference that every other engine is held against."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import safetensors.torch
+import torch
+
+from app.core.classifier import Encoded, Output, Window
+from app.core.conversation import Role
+from app.model.network import Network, encoder_config
+from app.model.release import TOKENIZER_FILE, WEIGHTS_FILE, Release
+from app.model.tokenizer import TurnTokenizer
+
+# The metadata entry of model.safetensors that holds the encoder's configuration as JSON.
+CONFIG_KEY = "encoder"
+
+
+class TorchClassifier:
+    """A network in evaluation mode, in 32 bits; weights stored in 16 bits are widened."""
+
+    def __init__(self, network: Network, tokenizer: TurnTokenizer) -> None:
+        self._network = network.eval()
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def of(cls, release: Release) -> TorchClassifier:
+        """The classifier of an opened release."""
+        content = release.files[WEIGHTS_FILE]
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        network = Network(encoder_config(**json.loads(header["__metadata__"][CONFIG_KEY])))
+        weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+        network.load_state_dict(weights)
+        return cls(network, TurnTokenizer(release.files[TOKENIZER_FILE]))
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Token ids and character spans of each text."""
+        return self._tokenizer.encode(texts)
+
+    def role_token(self, role: Role) -> int:
+        """The id of the token that opens a piece of this role."""
+        return self._tokenizer.role_token(role)
+
+    @torch.inference_mode()
+    def forward(self, window: Window) -> Output:
+        """One pass over one window."""
+        ordinals = torch.tensor(window.piece_of_token)
+        starts = torch.nonzero(torch.diff(ordinals, prepend=torch.tensor([-1]))).flatten()
+        piece_logits, token_logits = self._network(
+            torch.tensor([window.token_ids]), ordinals[None], starts[None], torch.arange(len(ordinals))[None]
+        )
+        return Output(piece_logits[0].tolist(), token_logits[0].tolist())

@@ -1,0 +1,38 @@
+"""The settings of one training run: every number that shapes a release, in one frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a release is trained. Rates are those at the peak of the schedule."""
+
+    name: str = "softsell-en"
+    seed: int = 20261121
+    epochs: int = 12
+    step_tokens: int = 3072
+    encoder_rate: float = 2.0e-4
+    head_rate: float = 1.0e-3
+    weight_decay: float = 0.02
+    warmup_share: float = 0.08
+    dropout: float = 0.1
+    evidence_weight: float = 4.0
+    # Augmentation: how often a token is masked, a turn loses its punctuation, a conversation its beginning.
+    mask_rate: float = 0.08
+    unpunctuated_rate: float = 0.25
+    cropped_rate: float = 0.25
+    gradient_norm: float = 1.0
+    # The small configurations that run the whole chain as a test cut these.
+    conversations: int | None = None
+    encoder_layers: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest of the release."""
+        return asdict(self)
+
+
+FULL = Recipe()
+TINY = Recipe(name="softsell-tiny", epochs=1, conversations=120, encoder_layers=1)
