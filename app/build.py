@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.calibration import Calibration
 from app.core.classifier import Classifier
 from app.engine.limits import Limits
 from app.engine.scorer import Scorer
@@ -25,6 +26,11 @@ class Service:
     manifest: Mapping[str, Any]
     evaluation: Mapping[str, Any]
     thresholds: Mapping[str, float]
+    bands: Mapping[str, float]
+
+
+def _bands(calibration: Calibration) -> dict[str, float]:
+    return {"medium_from": calibration.medium_from, "high_from": calibration.high_from}
 
 
 def classifier_of(release: Release, engine: str, threads: int = 1) -> Classifier:
@@ -50,9 +56,17 @@ def build(settings: Settings) -> Service:
 
         calibration = stub_calibration()
         scorer = Scorer(StubClassifier(), calibration, settings.limits)
-        return Service(scorer, settings.limits, STUB_VERSION, {"version": STUB_VERSION}, {}, calibration.thresholds)
+        manifest = {"version": STUB_VERSION}
+        return Service(scorer, settings.limits, STUB_VERSION, manifest, {}, calibration.thresholds, _bands(calibration))
     release = open_release(settings.model_dir or newest_release(MODELS))
-    scorer = Scorer(classifier_of(release, settings.engine), release.calibration, settings.limits)
+    calibration = release.calibration
+    scorer = Scorer(classifier_of(release, settings.engine), calibration, settings.limits)
     return Service(
-        scorer, settings.limits, release.version, release.manifest, release.evaluation, release.calibration.thresholds
+        scorer,
+        settings.limits,
+        release.version,
+        release.manifest,
+        release.evaluation,
+        calibration.thresholds,
+        _bands(calibration),
     )

@@ -12,7 +12,7 @@ class Recipe:
 
     name: str = "softsell-en"
     seed: int = 20261121
-    epochs: int = 12
+    epochs: int = 10
     step_tokens: int = 3072
     encoder_rate: float = 2.0e-4
     head_rate: float = 1.0e-3
@@ -25,9 +25,8 @@ class Recipe:
     unpunctuated_rate: float = 0.25
     cropped_rate: float = 0.25
     gradient_norm: float = 1.0
-    # The small configurations that run the whole chain as a test cut these.
-    conversations: int | None = None
-    encoder_layers: int | None = None
+    # Without, the encoder is small and starts from nothing: for running the whole chain as a test.
+    pretrained: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest of the release."""
@@ -35,4 +34,4 @@ class Recipe:
 
 
 FULL = Recipe()
-TINY = Recipe(name="softsell-tiny", epochs=1, conversations=120, encoder_layers=1)
+TINY = Recipe(name="softsell-tiny", epochs=1, pretrained=False)

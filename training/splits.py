@@ -109,6 +109,8 @@ def read(conversations: Sequence[LabelledConversation]) -> dict[str, list[Labell
     Raises:
         ValueError: if they do not cover exactly the conversations given.
     """
+    if not SPLITS.exists():
+        raise ValueError("there is no splits.json; run `softsell-train split`")
     parts: dict[str, list[str]] = json.loads(SPLITS.read_text())
     by_id = {conversation.id: conversation for conversation in conversations}
     if sorted(id_ for ids in parts.values() for id_ in ids) != sorted(by_id):

@@ -7,6 +7,7 @@ of like length, up to `step_tokens` tokens with padding.
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
@@ -41,6 +42,8 @@ _CONFIG_KEYS = (
     "layer_norm_eps",
     "hidden_act",
 )
+
+_UNTRAINED = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 96}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,7 @@ def batches(rows: Sequence[Example], step_tokens: int, rng: random.Random) -> li
 
 def loss_of(network: Network, batch: Batch, evidence_weight: float) -> Tensor:
     """Cross-entropy over all outputs that have a target: pieces, plus evidence times its weight."""
-    piece_logits, token_logits = network(
-        batch.input_ids, batch.piece_of_token, batch.piece_starts, batch.position_ids
-    )
+    piece_logits, token_logits = network(batch.input_ids, batch.piece_of_token, batch.piece_starts, batch.position_ids)
     losses = []
     for logits, targets in ((piece_logits, batch.piece_targets), (token_logits, batch.token_targets)):
         known = targets != IGNORED
@@ -112,22 +113,23 @@ def loss_of(network: Network, batch: Batch, evidence_weight: float) -> Tensor:
     return losses[0] + evidence_weight * losses[1]
 
 
-def initial_network(base: Path, tokenizer: TurnTokenizer, recipe: Recipe) -> Network:
-    """The pretrained encoder with fresh heads; role tokens start out as the words for the roles."""
-    import json
+def initial_network(base: Path | None, tokenizer: TurnTokenizer, recipe: Recipe) -> Network:
+    """The pretrained encoder with fresh heads; role tokens start out as the words for the roles.
 
-    settings = {key: value for key, value in json.loads((base / "config.json").read_text()).items() if key in _CONFIG_KEYS}
-    if recipe.encoder_layers:
-        settings["num_hidden_layers"] = recipe.encoder_layers
-    config = encoder_config(
-        **settings, hidden_dropout_prob=recipe.dropout, attention_probs_dropout_prob=0.0
-    )
+    Without a `base` the encoder is small and untrained, which is enough to test the chain.
+    """
+    settings = dict(_UNTRAINED)
+    if base is not None:
+        stored = json.loads((base / "config.json").read_text())
+        settings = {key: stored[key] for key in _CONFIG_KEYS}
+    config = encoder_config(**settings, hidden_dropout_prob=recipe.dropout, attention_probs_dropout_prob=0.0)
     network = Network(config, recipe.dropout)
-    weights = load_file(base / "model.safetensors")
-    _, unexpected = network.encoder.load_state_dict(weights, strict=False)
-    left = [name for name in unexpected if not name.startswith(("pooler.", "embeddings.position_ids", "encoder.layer."))]
-    if left:
-        raise RuntimeError(f"the base holds weights that the network has no place for: {left[:3]}")
+    if base is not None:
+        weights = load_file(base / "model.safetensors")
+        missing, surplus = network.encoder.load_state_dict(weights, strict=False)
+        surplus = [name for name in surplus if not name.startswith(("pooler.", "embeddings.position_ids"))]
+        if missing or surplus:
+            raise RuntimeError(f"the base does not fit the network: {[*missing, *surplus][:3]}")
     words = network.encoder.embeddings.word_embeddings.weight
     with torch.no_grad():
         for role in (Role.AGENT, Role.CUSTOMER):
@@ -138,6 +140,7 @@ def initial_network(base: Path, tokenizer: TurnTokenizer, recipe: Recipe) -> Net
         assert isinstance(last, nn.Linear)
         last.bias.fill_(-2.0)
         network.token_head.bias.fill_(-4.0)
+        network.cue_head.bias.fill_(-4.0)
     return network
 
 
@@ -165,7 +168,7 @@ def schedule(recipe: Recipe, steps: int) -> Callable[[int], float]:
 
 def train(
     conversations: Sequence[LabelledConversation],
-    base: Path,
+    base: Path | None,
     tokenizer: TurnTokenizer,
     recipe: Recipe,
     checkpoints: Path,
@@ -203,14 +206,17 @@ def train(
         network.train()
         began, total, seen = time.monotonic(), 0.0, 0
         bar = tqdm(
-            batches(rows, recipe.step_tokens, rng), desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="step", disable=quiet
+            batches(rows, recipe.step_tokens, rng),
+            desc=f"epoch {epoch + 1}/{recipe.epochs}",
+            unit="step",
+            disable=quiet,
         )
         for group in bar:
             for peak, parameters in zip(peaks, optimizer.param_groups, strict=True):
                 parameters["lr"] = peak * factor(step)
             with torch.autocast("cpu", torch.bfloat16):
                 loss = loss_of(network, collate(group, recipe.mask_rate, noise), recipe.evidence_weight)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_norm)
             optimizer.step()
             optimizer.zero_grad()

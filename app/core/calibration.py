@@ -147,4 +147,6 @@ class Calibration:
                 high_from=finite(stored["bands"]["high_from"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidRelease(f"calibration.json is incomplete or damaged ({error}); get the release again") from error
+            raise InvalidRelease(
+                f"calibration.json is incomplete or damaged ({error}); get the release again"
+            ) from error

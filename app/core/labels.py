@@ -111,7 +111,7 @@ MIS_SELLING = (
         Role.AGENT,
         "Pushing what does not fit the needs, means or understanding that the customer has shown; exploiting "
         "vulnerability; skipping any look at needs before recommending something that can hurt.",
-        'Recommending against one\'s own interest; saying "this isn\'t right for you".',
+        "Recommending against one's own interest; saying \"this isn't right for you\".",
         ("FCA COBS 9.2.1R", "FCA FG21/1", "Directive 2005/29/EC art. 5(3)"),
     ),
 )

@@ -2,7 +2,7 @@
 
 A conversation's `categories`, `practice`, `signals` and `dismissive` come from the turn that shows
 them most; the dimensions of empathy are means over the agent's turns. Mis-selling risk, the
-probability that severity is 2 or 3, is a logistic model with weights of at least zero over four
+probability that severity is 2 or 3, is a logistic model with weights of at least zero over three
 features of the turns' risks; the empathy score is a linear one. Both are in `calibration.json`.
 """
 
@@ -16,7 +16,7 @@ from app.core.conversation import Role
 from app.core.evidence import Evidence
 from app.core.labels import DISMISSIVE, EMPATHY_DIMENSIONS, MIS_SELLING, PRACTICE, SIGNALS, names
 
-RISK_FEATURES = ("strongest", "second", "breadth", "excess")
+RISK_FEATURES = ("strongest", "breadth", "excess")
 EMPATHY_FEATURES = (
     *(f"mean_{dimension.name}" for dimension in EMPATHY_DIMENSIONS),
     *(f"most_{dimension.name}" for dimension in EMPATHY_DIMENSIONS),
@@ -26,6 +26,8 @@ EMPATHY_FEATURES = (
 HIGHEST_EMPATHY = 4
 # Turn risk below this is noise, which a long call must not add up to an alarm.
 _NOISE = 0.2
+# Beyond this many risky turns, one more changes nothing.
+_COUNTED_TURNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,10 @@ class ConversationScore:
 def risk_features(turns: Sequence[TurnScore]) -> dict[str, float]:
     """Features of the agent's turns, each of which rises with each turn's risk; see `RISK_FEATURES`."""
     risks = sorted((turn.risk for turn in turns if turn.risk is not None), reverse=True)
-    strongest = risks[0] if risks else 0.0
-    second = risks[1] if len(risks) > 1 else 0.0
     return {
-        "strongest": log_odds(strongest),
-        "second": log_odds(second),
+        "strongest": log_odds(risks[0] if risks else 0.0),
         "breadth": sum(_highest(turns, "categories", names(MIS_SELLING)).values()),
-        "excess": sum(max(0.0, risk - _NOISE) for risk in risks[:5]),
+        "excess": sum(max(0.0, risk - _NOISE) for risk in risks[:_COUNTED_TURNS]),
     }
 
 

@@ -1,10 +1,10 @@
 """The network: a BERT encoder under a turn-causal mask, with heads for pieces and for tokens.
 
 A token attends to its own piece of a turn and to earlier ones, never to later ones, through all
-layers. A piece's logits come from its role token, the mean of its tokens, and, for labels that have
-evidence, from the log-sum-exp of its own tokens' evidence logits, so that the words which show a
-label and the turn's verdict are learnt together. Imports torch and transformers: for training, for
-export and as the reference engine; the ONNX engine needs neither.
+layers. A piece's logits come from its role token, the mean of its tokens, and the log-sum-exp of its
+own tokens' logits, so that the words which show a label and the turn's verdict are learnt together;
+outputs that have no marked words learn which words to look at by themselves. Imports torch and
+transformers: for training, for export and as the reference engine; the ONNX engine needs neither.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ _MASKED = -1e4
 
 
 def _attention(
-    module: nn.Module,
+    _module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor,
     scaling: float,
-    dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Plain attention that stays in the inputs' precision.
@@ -96,12 +95,14 @@ class Network(nn.Module):
         )
         _share_dropout(self)
         self.token_head = nn.Linear(width, len(EVIDENCE_LABELS))
-        self.evidence_gain = nn.Parameter(torch.full((len(EVIDENCE_LABELS),), 0.3))
-        # Columns of the piece's logits that have a column of evidence, in the evidence's order.
-        columns = [TURN_OUTPUTS.index(label.name) for label in EVIDENCE_LABELS]
-        self.register_buffer(
-            "evidence_columns", nn.functional.one_hot(torch.tensor(columns), len(TURN_OUTPUTS)).float(), persistent=False
-        )
+        self.cue_head = nn.Linear(width, len(TURN_OUTPUTS) - len(EVIDENCE_LABELS))
+        self.gain = nn.Parameter(torch.full((len(TURN_OUTPUTS),), 0.3))
+        # Evidence and cues together have a column for each of the piece's outputs, in this order.
+        evidence = [TURN_OUTPUTS.index(label.name) for label in EVIDENCE_LABELS]
+        cues = [column for column in range(len(TURN_OUTPUTS)) if column not in evidence]
+        order = nn.functional.one_hot(torch.tensor(evidence + cues), len(TURN_OUTPUTS)).float()
+        self.columns: Tensor
+        self.register_buffer("columns", order, persistent=False)
 
     def forward(
         self, input_ids: Tensor, piece_of_token: Tensor, piece_starts: Tensor, position_ids: Tensor
@@ -130,6 +131,6 @@ class Network(nn.Module):
         piece_logits = self.piece_head(torch.cat([opening, mean], dim=-1)).float()
 
         outside = (1 - member)[..., None] * _MASKED
-        evidence = torch.logsumexp(token_logits[:, None] + outside, dim=2)
-        gained = (evidence.clamp(min=-20) * self.evidence_gain) @ self.evidence_columns
-        return piece_logits + gained, token_logits
+        cues = torch.cat([token_logits, self.cue_head(states).float()], dim=-1)
+        strongest = torch.logsumexp(cues[:, None] + outside, dim=2).clamp(min=-20)
+        return piece_logits + (strongest @ self.columns) * self.gain, token_logits

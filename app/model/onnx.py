@@ -30,7 +30,9 @@ class OnnxClassifier:
                 release.files[ONNX_FILE], options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            raise InvalidRelease(f"{ONNX_FILE} does not load ({type(error).__name__}); get the release again") from error
+            raise InvalidRelease(
+                f"{ONNX_FILE} does not load ({type(error).__name__}); get the release again"
+            ) from error
         self._tokenizer = TurnTokenizer(release.files[TOKENIZER_FILE])
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:

@@ -28,7 +28,8 @@ class TurnTokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True
-        self._role_ids = {role: self._tokenizer.token_to_id(token) for role, token in ROLE_TOKENS.items()}
+        vocabulary = self._tokenizer.get_vocab()
+        self._role_ids: dict[Role, int] = {role: vocabulary[token] for role, token in ROLE_TOKENS.items()}
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Token ids and character spans of each text."""

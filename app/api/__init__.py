@@ -1,0 +1,1 @@
+"""The HTTP door: convert in, delegate, convert out. No rule about a score lives here."""

@@ -1,0 +1,84 @@
+"""Bounds on a request's body, before anything reads it: kind, size and time.
+
+The whole body is taken in here, at most `limits.max_body_bytes` within `limits.body_timeout_s`
+seconds, and handed on as one piece; so no route can forget it, chunked bodies are bounded like
+others, and a caller who sends half a body does not hold a request open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import problems
+from app.api.problems import Refused
+from app.engine.limits import Limits
+
+
+class BodyGuard:
+    """Answers 408, 413 and 415 itself; hands everything else on with its body complete."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._body(headers, receive)
+        except Refused as refusal:
+            # After a timeout the rest of the body would be taken for the next request.
+            closing = {"Connection": "close"} if refusal.status_code == 408 else None
+            answer = problems.response(
+                scope["state"]["request_id"],
+                refusal.status_code,
+                refusal.detail,
+                code=refusal.code,
+                headers=closing,
+            )
+            await answer(scope, receive, send)
+            return
+        handed_on = False
+
+        async def replay() -> Message:
+            nonlocal handed_on
+            if handed_on:
+                return await receive()
+            handed_on = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Refused(415, "compressed bodies are not read; send the document as it is", "unsupported_encoding")
+        most = self._limits.max_body_bytes
+        too_large = Refused(413, f"the limit is {most} bytes; send fewer or shorter turns")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or len(length) > 18 or int(length) > most:
+            raise too_large
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._limits.body_timeout_s):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    part = message.get("body", b"")
+                    size += len(part)
+                    if size > most:
+                        raise too_large
+                    parts.append(part)
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            raise Refused(408, f"the body was not complete after {self._limits.body_timeout_s:g} s") from None
+        return b"".join(parts)

@@ -1,0 +1,186 @@
+"""What is sent to be scored, as pydantic models with the bounds of one server.
+
+Requests are strict: a number is no string, an unknown field is an error. Bounds come from the
+server's own `Limits`, so its API document tells what it accepts; that is why the models are made by
+a function.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.core.conversation import Channel, Conversation, Role, Turn
+from app.engine.limits import Limits
+
+# The largest integer that every JSON reader keeps exactly.
+_LARGEST_MS = 2**53 - 1
+# More than any object here has, with room for some misspelt ones.
+_MOST_FIELDS = 16
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "call": {
+        "summary": "A call with all fields",
+        "value": {
+            "conversation": {
+                "id": "c-17",
+                "channel": "voice",
+                "turns": [
+                    {
+                        "id": "1",
+                        "role": "agent",
+                        "speaker": "Sam",
+                        "text": "This plan is guaranteed to double your money, but you have to sign today.",
+                        "start_ms": 0,
+                        "end_ms": 4100,
+                    },
+                    {
+                        "id": "2",
+                        "role": "customer",
+                        "text": "I would like to think about it. What does it cost?",
+                        "start_ms": 4300,
+                        "end_ms": 7000,
+                    },
+                ],
+                "metadata": {"agent": "a-9", "product": "savings plan"},
+            },
+            "options": {"evidence": True, "turns": True},
+        },
+    },
+    "smallest": {
+        "summary": "Only what is required",
+        "value": {"conversation": {"turns": [{"role": "agent", "text": "What matters most to you in a new plan?"}]}},
+    },
+}
+
+
+def _visible(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank_text", "has no visible character; leave empty turns out")
+    return text
+
+
+class Strict(BaseModel):
+    """A part of a request."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, sent: Any) -> Any:
+        """Say of a flood of unknown fields that it is one, instead of naming each, which takes time."""
+        if isinstance(sent, dict) and len(sent) > _MOST_FIELDS:
+            raise PydanticCustomError("too_many_fields", f"takes {len(cls.model_fields)} fields, not {len(sent)}")
+        return sent
+
+
+class Options(Strict):
+    """What the answer holds."""
+
+    evidence: StrictBool = Field(default=True, description="Whether to name the words that show each label.")
+    turns: StrictBool = Field(
+        default=True, description="Whether to answer with each turn's score, or with the whole only."
+    )
+
+
+class ScoreBody(Strict):
+    """A conversation to score, whatever the bounds; see `score_request`."""
+
+    conversation: Any
+    options: Options = Field(default_factory=Options, description="What the answer holds; everything if left out.")
+
+    def parsed(self) -> Conversation:
+        """The conversation as the core has it; turns without id get their index, if no turn has it as id."""
+        sent = self.conversation
+        given = {turn.id for turn in sent.turns}
+        turns: list[Turn] = []
+        for index, turn in enumerate(sent.turns):
+            id_, attempt = turn.id or str(index), 0
+            while turn.id is None and id_ in given:
+                attempt += 1
+                id_ = f"{index}.{attempt}"
+            turns.append(Turn(id_, turn.role, turn.text, turn.start_ms, turn.end_ms, turn.speaker))
+            given.add(id_)
+        return Conversation(tuple(turns), sent.id, sent.channel, sent.metadata)
+
+
+def score_request(limits: Limits) -> type[ScoreBody]:
+    """The request model with the bounds of a server."""
+    short = Annotated[StrictStr, Field(max_length=limits.max_id_characters)]
+    id_ = Annotated[short, Field(min_length=1)]
+    long = Annotated[
+        StrictStr,
+        Field(min_length=1, max_length=limits.max_turn_characters),
+        AfterValidator(_visible),
+    ]
+    instant = Annotated[StrictInt, Field(ge=0, le=_LARGEST_MS)]
+
+    def few(metadata: Any) -> Any:
+        if isinstance(metadata, dict) and len(metadata) > limits.max_metadata_entries:
+            raise PydanticCustomError(
+                "too_long", f"has {len(metadata)} entries; the limit is {limits.max_metadata_entries}"
+            )
+        return metadata
+
+    class TurnBody(Strict):
+        """One uninterrupted utterance or message."""
+
+        id: id_ | None = Field(None, description="Your id of the turn, unique; its index in the list if left out.")
+        role: Role = Field(description="Who speaks. Only agent and customer turns are scored; a bot is no agent.")
+        text: long = Field(description="What was said or written, with at least one visible character.")
+        start_ms: instant | None = Field(None, description="When the turn began, in ms from the start of the call.")
+        end_ms: instant | None = Field(None, description="When the turn ended, in ms; not before start_ms.")
+        speaker: short | None = Field(None, description="Who spoke, as your system names them; not scored.")
+
+        @model_validator(mode="after")
+        def _in_order(self) -> "TurnBody":
+            if self.start_ms is not None and self.end_ms is not None and self.end_ms < self.start_ms:
+                raise PydanticCustomError("times_out_of_order", "end_ms is before start_ms")
+            return self
+
+    def distinct(turns: list[TurnBody]) -> list[TurnBody]:
+        first_with: dict[str, int] = {}
+        for index, turn in enumerate(turns):
+            if turn.id is not None and first_with.setdefault(turn.id, index) != index:
+                first = first_with[turn.id]
+                raise PydanticCustomError("equal_ids", f"turns {first} and {index} have the same id; ids are unique")
+        return turns
+
+    class ConversationBody(Strict):
+        """Turns in the order in which they were spoken, and what you want to keep with them."""
+
+        id: short | None = Field(None, description="Your id of the conversation; repeated in the answer.")
+        channel: Channel | None = Field(None, description="voice for a transcript of speech, chat for typed text.")
+        turns: Annotated[list[TurnBody], Field(min_length=1, max_length=limits.max_turns), AfterValidator(distinct)] = (
+            Field(
+                description=f"All turns, oldest first; at most {limits.max_conversation_characters} characters of text."
+            )
+        )
+        metadata: Annotated[dict[id_, short], BeforeValidator(few), Field(max_length=limits.max_metadata_entries)] = (
+            Field(default_factory=dict, description="Your own names and values; neither scored nor logged.")
+        )
+
+    class ScoreRequest(ScoreBody):
+        """A conversation to score."""
+
+        conversation: ConversationBody = Field(description="What was said, by whom, in order.")
+
+    return ScoreRequest
+
+
+def field_names(model: type[BaseModel]) -> frozenset[str]:
+    """The names of all fields of a model and of the models in it."""
+    names: set[str] = set()
+    schema = model.model_json_schema()
+    for part in (schema, *schema.get("$defs", {}).values()):
+        names.update(part.get("properties", ()))
+    return frozenset(names)

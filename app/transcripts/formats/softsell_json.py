@@ -1,0 +1,77 @@
+"""softsell's own JSON: one conversation, as `POST /v1/score` takes it, or bare.
+
+    {"conversation": {"id": "c1", "turns": [{"role": "agent", "text": "…"}]}}
+    {"id": "c1", "turns": [{"role": "agent", "text": "…"}]}
+
+Fields that are not softsell's are left out, so that a caller's own record can carry `turns` among
+other things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.core.conversation import Channel, Conversation, Role, Turn
+from app.transcripts.document import Document
+from app.transcripts.reader import Entry, Rank, Reader
+from app.transcripts.tree import Node
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a parsed value is a conversation, or a request to score one, be it a broken one."""
+    if not isinstance(value, dict):
+        return False
+    inner = value.get("conversation")
+    return "turns" in value or (isinstance(inner, dict) and "turns" in inner)
+
+
+def conversation_of(value: Any) -> Conversation:
+    """The conversation. Raises `UnreadableTranscript`, which names the field."""
+    root = Node(value)
+    if "turns" not in root.value:
+        root = root["conversation"]
+    turns = tuple(_turn(node, index) for index, node in enumerate(root["turns"]))
+    if not turns:
+        raise root["turns"].error("is empty; send at least one turn")
+    given = [node["id"].value for node in root["turns"] if node["id"].value is not None]
+    if len(set(given)) < len(given):
+        raise root["turns"].error("holds two turns of one `id`; give each its own, or none")
+    channel = root["channel"]
+    return Conversation(
+        turns,
+        id=root["id"].optional_text(),
+        channel=None if channel.value is None else Channel(channel.choice(list(Channel))),
+        metadata=_metadata(root["metadata"]),
+    )
+
+
+def _turn(node: Node, index: int) -> Turn:
+    id_ = node["id"].optional_text()
+    start_ms, end_ms = node["start_ms"].milliseconds(), node["end_ms"].milliseconds()
+    if start_ms is not None and end_ms is not None and end_ms < start_ms:
+        raise node["end_ms"].error("is before `start_ms`")
+    return Turn(
+        str(index) if id_ is None else id_,
+        Role(node["role"].choice(list(Role))),
+        node["text"].text(),
+        start_ms,
+        end_ms,
+        node["speaker"].optional_text(),
+    )
+
+
+def _metadata(node: Node) -> dict[str, str]:
+    if node.value is None:
+        return {}
+    if not isinstance(node.value, dict):
+        raise node.error("must be an object")
+    # A key is the caller's own word, so no error may name it.
+    return {Node(key, "metadata").text(): Node(value, "metadata").text() for key, value in node.value.items()}
+
+
+def _read(document: Document) -> Iterator[Entry]:
+    yield Entry(conversation_of(document.json))
+
+
+READER = Reader("softsell JSON", lambda document: is_conversation(document.json), _read, Rank.GENERIC)

@@ -1,0 +1,44 @@
+"""What tests of several rooms share: applications with the stub model; see `tests/serving.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.serving import Opened, Served, conversation, open_client
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with open_client() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def opened() -> Opened:
+    return open_client
+
+
+@pytest.fixture(scope="session")
+def good() -> dict[str, Any]:
+    return conversation(("agent", "What do you need?"), ("customer", "I need to think, no."))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Start servers that end with the test."""
+    started: list[Served] = []
+
+    def start(*prelude: str, **environment: str) -> Served:
+        server = Served(*prelude, **environment)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.ended(within_s=30)

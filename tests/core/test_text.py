@@ -1,0 +1,60 @@
+"""Disguised characters fold to plain ones, and every folded character knows where it came from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.text import clean
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "gua\u200branteed",
+        "gua\u00adranteed",
+        "gua\u202eranteed",
+        "ｇｕａｒａｎｔｅｅｄ",
+        "guаrаntееd",
+        "guáranteed",
+        "𝐠𝐮𝐚𝐫𝐚𝐧𝐭𝐞𝐞𝐝",
+    ],
+)
+def test_disguises_are_undone(disguised: str) -> None:
+    assert clean(disguised).text == "guaranteed"
+
+
+def test_typographic_marks_become_plain() -> None:
+    assert clean("‘no’ – “fee”").text == "'no' - \"fee\""
+
+
+def test_white_space_of_all_kinds_becomes_a_blank() -> None:
+    assert clean("a\tb\nc\u00a0d\u2003e").text == "a b c d e"
+
+
+def test_lone_surrogates_and_control_characters_are_dropped() -> None:
+    assert clean("a\ud800b\x00c\x7f").text == "abc"
+
+
+def test_a_span_leads_back_to_the_disguised_word() -> None:
+    original = "it is gua\u200branteed now"
+    folded = clean(original)
+    start = folded.text.index("guaranteed")
+    begin, end = folded.original_span(start, start + len("guaranteed"))
+    assert original[begin:end] == "gua\u200branteed"
+
+
+@given(st.text(alphabet=st.characters(codec=None)))
+def test_total_on_any_string_with_offsets_that_lead_back(original: str) -> None:
+    folded = clean(original)
+    assert len(folded.origins) == len(folded.text) + 1
+    assert list(folded.origins) == sorted(folded.origins)
+    for position in range(len(folded.text)):
+        start, end = folded.original_span(position, position + 1)
+        assert 0 <= start < end <= len(original)
+        assert folded.text[position] in clean(original[start:end]).text
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing_more(original: str) -> None:
+    once = clean(original).text
+    assert clean(once).text == once

@@ -1,0 +1,83 @@
+"""The whole chain on a small part of the corpus: train, calibrate, export, seal, evaluate, card."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from app.model.release import newest_release, open_release  # noqa: E402
+from app.settings import MODELS  # noqa: E402
+from training import card, chain, corpus, evaluate, recipe, splits  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def parts() -> dict[str, list[corpus.LabelledConversation]]:
+    full = splits.read(corpus.load())
+    return {"train": full["train"][:60], "calibration": full["calibration"][:30], "test": full["test"][:40]}
+
+
+def test_the_chain_makes_a_release_that_opens_and_its_own_card(
+    parts: dict[str, list[corpus.LabelledConversation]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "RESAMPLES", 5)
+    made = chain.run(parts, recipe.TINY, "softsell-tiny-0.0.1", tmp_path / "models", tmp_path / "build", quiet=True)
+    release = open_release(made)
+    model = release.evaluation["test"][card.MODEL]
+    assert 0 <= model["any mis-selling: AUC"]["value"] <= 1
+    assert model["any mis-selling: AUC"]["low"] <= model["any mis-selling: AUC"]["high"]
+    assert release.files["README.md"].decode() == card.render(
+        release.version, release.manifest["recipe"], release.manifest["data"], release.evaluation
+    )
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
+    parts: dict[str, list[corpus.LabelledConversation]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from app.model.release import TOKENIZER_FILE
+    from app.model.tokenizer import TurnTokenizer
+    from training.train import train
+
+    tokenizer = TurnTokenizer((newest_release(MODELS) / TOKENIZER_FILE).read_bytes())
+    few, two = parts["train"][:8], replace(recipe.TINY, epochs=2)
+    whole = train(few, None, tokenizer, two, tmp_path / "whole", quiet=True)
+
+    class Stopped(Exception):
+        pass
+
+    calls = 0
+    save = torch.save
+
+    def save_and_stop(state: object, path: Path) -> None:
+        nonlocal calls
+        save(state, path)
+        calls += 1
+        if calls == 1:
+            Path(path).replace(tmp_path / "halves" / "newest.pt")
+            raise Stopped
+
+    monkeypatch.setattr(torch, "save", save_and_stop)
+    with pytest.raises(Stopped):
+        train(few, None, tokenizer, two, tmp_path / "halves", quiet=True)
+    monkeypatch.undo()
+    resumed = train(few, None, tokenizer, two, tmp_path / "halves", quiet=True)
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(weight, resumed.state_dict()[name]), name
+
+
+def test_the_committed_card_is_what_its_numbers_say() -> None:
+    release = open_release(newest_release(MODELS))
+    manifest = release.manifest
+    assert release.files["README.md"].decode() == card.render(
+        release.version, manifest["recipe"], manifest["data"], release.evaluation
+    )
+
+
+def test_the_shipped_release_is_of_the_committed_corpus() -> None:
+    from training.seal import data_facts
+
+    stated = open_release(newest_release(MODELS)).manifest["data"]
+    assert stated == json.loads(json.dumps(data_facts()))

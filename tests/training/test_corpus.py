@@ -1,0 +1,63 @@
+"""The corpus parses, and what breaks the format is refused with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from app.core.conversation import Role
+from app.core.labels import MIS_SELLING, names
+from training import corpus
+
+HEADER = "@ id=x-1 sector=energy region=UK channel=voice severity=2 empathy=1\n"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "x.dlg"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_turn_with_everything() -> None:
+    turn = corpus.parse_turn("A: Sure. [Ends at five]{pressure, exaggeration}, love. || dismissive e=0,1,2")
+    assert turn.role is Role.AGENT
+    assert turn.text == "Sure. Ends at five, love."
+    assert turn.labels == {"pressure", "exaggeration", "dismissive"}
+    (span,) = turn.evidence
+    assert turn.text[span.start : span.end] == "Ends at five"
+    assert turn.empathy == (0, 1, 2)
+
+
+def test_a_conversation(tmp_path: Path) -> None:
+    (found,) = corpus.parse(written(tmp_path, HEADER + "A: Hello.\nC: [No]{reluctance}.\n"))
+    assert (found.severity, found.empathy, found.author) == (2, 1, "x")
+    assert [turn.text for turn in found.plain().turns] == ["Hello.", "No."]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "B: who is this",
+        "A: [open",
+        "A: [a [b]{pressure}]{pressure}",
+        "A: [a]{need}",
+        "C: [a]{pressure}",
+        "C: hello || e=1,0,0",
+        "A: hello || e=1,3,0",
+        "A: hello || nonsense",
+        "@ id=x-2 sector=energy",
+        "@ id=x-2 sector=e region=UK channel=fax severity=2 empathy=1",
+    ],
+)
+def test_broken_lines_are_refused_with_their_number(tmp_path: Path, line: str) -> None:
+    with pytest.raises(corpus.CorpusError, match=r"x\.dlg:3: "):
+        list(corpus.parse(written(tmp_path, HEADER + "A: Hello.\n" + line + "\nA: more\n")))
+
+
+def test_the_committed_corpus_has_no_faults() -> None:
+    conversations = corpus.load()
+    assert len(conversations) >= 2160
+    mis_selling = set(names(MIS_SELLING))
+    for conversation in conversations:
+        shown = any(turn.labels & mis_selling for turn in conversation.turns)
+        assert shown or conversation.severity < 2, conversation.id
+        assert not (shown and conversation.severity == 0), conversation.id

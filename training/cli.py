@@ -1,0 +1,95 @@
+"""The command line of training: `softsell-train all` rebuilds the release from the committed corpus."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.errors import SoftsellError
+from app.core.labels import TURN_LABELS, names
+from app.model.release import newest_release, open_release
+from app.settings import MODELS
+from training.recipe import Recipe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+VERSION = "0.1.0"
+
+
+@app.command("corpus-check")
+def corpus_check() -> None:
+    """Validate every file of the corpus and count what it holds."""
+    from training import corpus
+
+    try:
+        conversations = corpus.load()
+    except corpus.CorpusError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    turns = [turn for conversation in conversations for turn in conversation.turns]
+    labels = Counter(label for turn in turns for label in turn.labels)
+    openings = Counter(" ".join(turn.text.lower().split()[:4]) for turn in turns)
+    typer.echo(f"{len(conversations)} conversations, {len(turns)} turns, no faults")
+    for field in ("severity", "empathy", "channel", "region", "sector"):
+        counts = Counter(str(getattr(conversation, field)) for conversation in conversations)
+        typer.echo(f"{field}: " + ", ".join(f"{value} {count}" for value, count in sorted(counts.items())))
+    typer.echo("labels: " + ", ".join(f"{name} {labels[name]}" for name in names(TURN_LABELS)))
+    typer.echo("most repeated openings: " + ", ".join(f"{o!r} x{n}" for o, n in openings.most_common(5)))
+
+
+@app.command()
+def split() -> None:
+    """Divide the corpus into train, calibration and test, and write splits.json."""
+    from training import corpus, splits
+
+    parts = splits.write(corpus.load())
+    typer.echo(", ".join(f"{name} {len(ids)}" for name, ids in parts.items()))
+
+
+@app.command("all")
+def all_() -> None:
+    """Train, calibrate, export, seal and evaluate; goes on from the newest checkpoint in build/."""
+    from training import chain, corpus, recipe, splits
+
+    full = recipe.FULL
+    release = chain.run(splits.read(corpus.load()), full, f"{full.name}-{VERSION}", MODELS)
+    typer.echo(f"sealed {release}")
+
+
+@app.command()
+def evaluate(
+    directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
+) -> None:
+    """Measure a sealed release again, and write its evaluation and card anew."""
+    from training import card, chain, corpus, seal, splits
+
+    release = directory or newest_release(MODELS)
+    manifest = open_release(release).manifest
+    evaluation = chain.measure(release, splits.read(corpus.load()))
+    version, recipe, data = manifest["version"], manifest["recipe"], manifest["data"]
+    seal.seal(release, version, Recipe(**recipe), data, evaluation, card.render(version, recipe, data, evaluation))
+    typer.echo(json.dumps(evaluation["test"][card.MODEL], indent=1))
+
+
+@app.command("card")
+def card_() -> None:
+    """Render the card of the newest release again from its numbers on file."""
+    from training import card, seal
+
+    release = newest_release(MODELS)
+    opened = open_release(release)
+    recipe, data = opened.manifest["recipe"], opened.manifest["data"]
+    text = card.render(opened.version, recipe, data, opened.evaluation)
+    seal.seal(release, opened.version, Recipe(**recipe), data, opened.evaluation, text)
+
+
+def main() -> None:
+    """Entry point of `softsell-train`: an error that says what to do is one line, not a traceback."""
+    try:
+        app()
+    except (ValueError, SoftsellError) as error:
+        typer.echo(f"softsell-train: {error}", err=True)
+        raise SystemExit(1) from None
