@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import settings
 
 from tests.serving import Opened, Served, conversation, open_client
+
+# Machines that run tests are shared: how long one example takes says nothing.
+settings.register_profile("softsell", deadline=None)
+settings.load_profile("softsell")
 
 
 @pytest.fixture(scope="module")

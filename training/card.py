@@ -28,10 +28,12 @@ _DATA = """
 All conversations were written, and annotated, by language models to one set of definitions (`labels.json`); no call
 of a real customer is among them. What follows from that: the model knows how such writers imagine selling, in the
 sectors and regions of the casting sheets; real calls are longer, duller and messier, and figures on them will be lower
-than those below. Two annotators working blind on 66 conversations agreed like this, which bounds what any result here
-can mean: mis-selling turn kappa 0.87 / 0.87, macro F1 over the seven categories 0.80 / 0.71, customer signals
-0.71 / 0.66, empathy quadratic kappa 0.76, 0.75, 0.91 / 0.89, 0.83, 0.92, evidence character F1 0.76 / 0.73, severity
-of at least 2 kappa 0.92 / 1.00.
+than those below.
+
+How far two annotators agree bounds what any result here can mean. Both are language models too, so what they share in
+judgement counts as agreement. On two earlier blind samples (66 conversations): mis-selling turn kappa 0.87 / 0.87,
+macro F1 over the seven categories 0.80 / 0.71, customer signals 0.71 / 0.66, empathy quadratic kappa 0.76, 0.75, 0.91 /
+0.89, 0.83, 0.92, evidence character F1 0.76 / 0.73, severity of at least 2 kappa 0.92 / 1.00.
 """
 
 
@@ -104,6 +106,11 @@ def render(version: str, recipe: Mapping[str, Any], data: Mapping[str, Any], eva
         _NOT_FOR,
         "## Data",
         _DATA,
+        f"On a blind sample of the newer batches ({evaluation['agreement']['conversations']:.0f} conversations, "
+        "`training/agreement/`): "
+        + ", ".join(f"{name} {value:.2f}" for name, value in evaluation["agreement"].items() if name != "conversations")
+        + ".",
+        "",
         f"Train {splits['train']}, calibration {splits['calibration']} and test {splits['test']} conversations. "
         f"The test split holds the sectors {', '.join(splits['unseen_sectors'])} and an author "
         "whom training never saw. "

@@ -19,6 +19,7 @@ from app.model.tokenizer import TurnTokenizer
 from app.model.torch import TorchClassifier
 from app.settings import MODELS
 from training import base, baselines, card, seal, splits
+from training.agreement import measured as measured_agreement
 from training.calibrate import HIGH_PRECISION, LOW_NEGATIVE_PREDICTIVE_VALUE, MATERIAL_SEVERITY, calibrate
 from training.corpus import LabelledConversation
 from training.evaluate import CONVERSATION_RISK, Measured, Predictions, of_release
@@ -68,6 +69,7 @@ def measure(release: Path, parts: dict[str, list[LabelledConversation]], quiet: 
             "labels": model.by_label(),
             "slices": model.slices(SLICES),
             "bands": _bands(opened.calibration, test, predictions),
+            "agreement": measured_agreement(),
         }
     )
     return figures

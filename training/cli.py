@@ -74,6 +74,15 @@ def evaluate(
     typer.echo(json.dumps(evaluation["test"][card.MODEL], indent=1))
 
 
+@app.command()
+def agreement() -> None:
+    """How far a second annotator, who saw no labels, agrees with the corpus."""
+    from training.agreement import measured
+
+    for name, value in measured().items():
+        typer.echo(f"{name}: {value:.3g}" if value == int(value) else f"{name}: {value:.3f}")
+
+
 @app.command("card")
 def card_() -> None:
     """Render the card of the newest release again from its numbers on file."""

@@ -1,9 +1,9 @@
 """uvicorn's HTTP protocol with the bounds on a connection that it lacks.
 
 uvicorn waits for ever for the rest of a request's header, takes headers of any size, and keeps a
-connection whose other end does not read (Kludex/uvicorn issue 157). No ASGI layer can help, since
-none is called before the header is complete. Bodies are bounded in `app.api.guards`, idle
-connections by uvicorn's own keep-alive.
+connection whose other end does not read. No ASGI layer can help, since none is called before the
+header is complete. Bodies are bounded in `app.api.guards`, idle connections by uvicorn's own
+keep-alive.
 """
 
 from __future__ import annotations

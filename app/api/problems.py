@@ -184,7 +184,11 @@ def of_error(request_id: str, error: SoftsellError) -> JSONResponse:
     row = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
     wait_s = error.retry_after_s if isinstance(error, Overloaded) else 1
     headers = {"Retry-After": str(wait_s)} if row.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return response(request_id, row.status, str(error), code=error.code, title=row.title, headers=headers)
+    turn = error.turn if isinstance(error, InvalidConversation) else None
+    errors = [] if turn is None else [FieldError(pointer=f"/conversation/turns/{turn}/text", detail=str(error))]
+    return response(
+        request_id, row.status, str(error), code=error.code, title=row.title, errors=errors, headers=headers
+    )
 
 
 def of_validation(request_id: str, error: RequestValidationError, known: frozenset[str]) -> JSONResponse:

@@ -91,6 +91,8 @@ class Runtime:
         # One probe at a time, shared by whoever asks meanwhile.
         if self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(batcher.score(_PROBE))
+            # Looked at even if nobody waits so long, so that asyncio does not complain of it.
+            self._probing.add_done_callback(lambda done: done.cancelled() or done.exception())
         done, _ = await asyncio.wait([self._probing], timeout=PROBE_TIMEOUT_S)
         if not done:
             raise NotReady("the model has not answered a test sentence in time; try again later")

@@ -24,9 +24,13 @@ class SoftsellError(Exception):
 
 
 class InvalidConversation(SoftsellError):
-    """The conversation breaks a rule of its shape, such as two turns with one id."""
+    """The conversation breaks a rule of its shape; `turn` is the index of the turn that does, if one does."""
 
     code = "invalid_conversation"
+
+    def __init__(self, message: str, turn: int | None = None) -> None:
+        super().__init__(message)
+        self.turn = turn
 
 
 class LimitExceeded(InvalidConversation):

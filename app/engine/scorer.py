@@ -6,6 +6,7 @@ that serves. Synchronous and without state of its own: safe to call from several
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from app.core.calibration import Calibration
@@ -78,22 +79,25 @@ class Scorer:
             raise InvalidConversation("the conversation has no turns; send at least one")
         if len(turns) > limits.max_turns:
             raise LimitExceeded(f"the conversation has {len(turns)} turns; the limit is {limits.max_turns}")
-        total = sum(len(turn.text) for turn in turns)
-        if total > limits.max_conversation_characters:
-            raise LimitExceeded(
-                f"the conversation has {total} characters; the limit is {limits.max_conversation_characters}"
-            )
-        texts = []
+        texts: list[CleanText] = []
+        total = 0
         for index, turn in enumerate(turns):
-            if len(turn.text) > limits.max_turn_characters:
-                raise LimitExceeded(
-                    f"turn {index} has {len(turn.text)} characters; the limit is {limits.max_turn_characters}"
-                )
-            text = clean(turn.text)
-            if not text.text.strip():
-                raise InvalidConversation(f"turn {index} has no visible character; leave empty turns out")
+            text = self._folded(index, turn.text)
+            total += len(text.text)
+            if total > limits.max_conversation_characters:
+                raise LimitExceeded(f"the conversation has over {limits.max_conversation_characters} characters")
             texts.append(text)
         return texts
+
+    def _folded(self, index: int, original: str) -> CleanText:
+        """The text that is tokenised. Folding can lengthen it (one letter stands for 18), so both are bounded."""
+        most = self._limits.max_turn_characters
+        text = clean(original) if len(original) <= most else None
+        if text is None or len(text.text) > most:
+            raise LimitExceeded(f"turn {index} has over {most} characters", index)
+        if not text.text.strip():
+            raise InvalidConversation(f"turn {index} has no visible character; leave empty turns out", index)
+        return text
 
     @staticmethod
     def _gather(
@@ -106,6 +110,9 @@ class Scorer:
         count = sum(len(piece.token_ids) for piece in fresh)
         position = length - count
         for piece, logits in zip(fresh, output.piece_logits[-len(fresh) :], strict=True):
+            # Taking the highest logit of a long turn's pieces would hide what is not a number.
+            if not all(map(math.isfinite, logits)):
+                raise ModelFailed("the model gave a number that is not finite; this conversation has no score")
             end = position + len(piece.token_ids)
             gathered[piece.turn].append((piece, logits, output.token_logits[position + 1 : end]))
             position = end

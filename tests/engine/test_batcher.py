@@ -21,8 +21,8 @@ from app.engine.scorer import Scorer
 from app.model.stub import StubClassifier, stub_calibration
 
 HELLO = Conversation((Turn("0", Role.AGENT, "hello"),))
-# Many windows of work: each turn fills a chunk.
-LONG = Conversation(tuple(Turn(str(i), Role.AGENT, "word " * 380) for i in range(50)))
+# As many windows of work as turns: each fills a chunk.
+LONG = Conversation(tuple(Turn(str(i), Role.AGENT, "word " * 250) for i in range(15)))
 
 
 class Forwards(StubClassifier):
@@ -187,11 +187,11 @@ def test_a_hanging_forward_ends_at_the_deadline_for_all_who_wait() -> None:
 def test_late_work_stops_between_two_windows() -> None:
     async def work() -> None:
         classifier = Forwards(lambda _: time.sleep(0.2))
-        front = Batcher(Scorer(classifier, stub_calibration()), Limits(deadline_s=1.0), 1)
+        front = Batcher(Scorer(classifier, stub_calibration()), Limits(deadline_s=1.5), 1)
         with pytest.raises(DeadlineExceeded):
             await front.score(LONG)
         await until(lambda: front.running == 0)
-        assert classifier.calls < 10
+        assert 1 < classifier.calls < len(LONG.turns)
         # It was late, not broken: the windows that it did show a working model.
         assert front.health.healthy
         assert math.isfinite(front.health.last_success_s)
@@ -202,7 +202,7 @@ def test_late_work_stops_between_two_windows() -> None:
 
 def test_a_caller_who_leaves_takes_the_work_along() -> None:
     async def work() -> None:
-        classifier = Forwards(lambda _: time.sleep(0.02))
+        classifier = Forwards(lambda _: time.sleep(0.1))
         front = Batcher(Scorer(classifier, stub_calibration()), Limits(), 1)
         running = asyncio.create_task(front.score(LONG))
         waiting = asyncio.create_task(front.score(LONG))
@@ -216,8 +216,8 @@ def test_a_caller_who_leaves_takes_the_work_along() -> None:
         )
         await until(lambda: front.running == 0)
         calls = classifier.calls
-        assert calls < 50
-        await asyncio.sleep(0.1)
+        assert calls < len(LONG.turns)
+        await asyncio.sleep(0.3)
         assert classifier.calls == calls
         await front.score(HELLO)
         await front.close()
