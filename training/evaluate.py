@@ -6,6 +6,7 @@ is by conversation, since turns of one conversation are not independent (Efron, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,9 @@ RESAMPLES = 1000
 # A label with fewer positives than this in a sample has no figure worth a mean.
 _FEWEST_POSITIVES = 5
 _CALIBRATION_BINS = 10
+# Tokens are words here, so that the figure does not depend on a tokenizer.
+_WORD = re.compile(r"\S+")
+EVIDENCE_FIGURES = ("any category: character F1", "same category: character F1", "same category: token F1")
 GROUPS: dict[str, tuple[Label, ...]] = {
     "mis_selling": MIS_SELLING,
     "practice": PRACTICE,
@@ -101,10 +105,13 @@ class Measured:
         self._overlaps = self._evidence_overlaps() if predictions.evidence is not None else None
 
     def _evidence_overlaps(self) -> dict[str, Floats]:
-        """For each counting of evidence: [conversations, 3] hits, predicted, true, in characters."""
+        """For each counting of mis-selling evidence: [conversations, 3] hits, predicted, true.
+
+        Counted are characters whatever the category, characters of the same category, and words.
+        """
         turns = [turn for c in self._conversations for turn in c.turns]
         evidence = self._predictions.evidence or []
-        counts = {key: np.zeros((len(self._conversations), 3)) for key in ("characters", "labelled")}
+        counts = {key: np.zeros((len(self._conversations), 3)) for key in EVIDENCE_FIGURES}
         mis_selling = set(names(MIS_SELLING))
         for index, rows in enumerate(self._rows):
             for row in rows:
@@ -118,9 +125,12 @@ class Measured:
                         true[name][span.start : span.end] = True
                 any_predicted = np.any([predicted[name] for name in mis_selling], axis=0)
                 any_true = np.any([true[name] for name in mis_selling], axis=0)
-                counts["characters"][index] += _overlap(any_predicted, any_true)
+                counts["any category: character F1"][index] += _overlap(any_predicted, any_true)
+                starts = [match.start() for match in _WORD.finditer(turns[row].text)]
                 for name in mis_selling:
-                    counts["labelled"][index] += _overlap(predicted[name], true[name])
+                    counts["same category: character F1"][index] += _overlap(predicted[name], true[name])
+                    words = [np.add.reduceat(marks.astype(int), starts) > 0 for marks in (predicted[name], true[name])]
+                    counts["same category: token F1"][index] += _overlap(*words)
         return counts
 
     def figures(self, chosen: NDArray[np.int_]) -> dict[str, float]:
@@ -154,9 +164,9 @@ class Measured:
             found[f"{dimension.name}: quadratic kappa"] = _kappa(true, predicted)
             found[f"{dimension.name}: macro F1"] = float(np.mean([f1(true == n, predicted == n) for n in range(3)]))
         if self._overlaps is not None:
-            for key, name in (("characters", "any category"), ("labelled", "same category")):
-                hits, predicted_sum, true_sum = self._overlaps[key][chosen].sum(0)
-                found[f"evidence, {name}: character F1"] = float(2 * hits / max(predicted_sum + true_sum, 1))
+            for name in EVIDENCE_FIGURES:
+                hits, predicted_sum, true_sum = self._overlaps[name][chosen].sum(0)
+                found[f"evidence, {name}"] = float(2 * hits / max(predicted_sum + true_sum, 1))
         material = np.array([self._conversations[index].severity >= 2 for index in chosen], float)
         whole = self._predictions.conversations[chosen]
         found["conversation risk: AUC"] = _auc(material, whole[:, CONVERSATION_RISK])
