@@ -19,7 +19,7 @@ TYPES_WITHOUT_TORCH := --disable-error-code=import-not-found --allow-subclassing
 .PHONY: help serve test lint check train evaluate corpus-check openapi clean torch
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/serving.stamp ## Start the service with the newest release in models/ (SOFTSELL_PORT=8000).
 	@exec $(BIN)/softsell serve
@@ -47,10 +47,10 @@ corpus-check: $(VENV)/development.stamp ## Check every line of the corpus.
 	$(BIN)/softsell-train corpus-check
 
 openapi: $(VENV)/development.stamp ## Write openapi/ anew from the code.
-	$(BIN)/python -m app.api.document
+	$(BIN)/python -m app.api.openapi
 
-clean: ## Remove the virtual environment, caches and what was built.
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove the virtual environment and caches; build/ stays, with the checkpoints of hours of training.
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find app training tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -7,8 +7,9 @@ then 1. Heavy modules are imported inside commands, so that `softsell --help` an
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _FAILED = 1
+# Conversations begun but not yet printed, for each worker: bounds memory, and outlasts one long call.
+_AHEAD = 4
 
 cli = typer.Typer(
     help="Scores sales conversations: mis-selling risk with evidence, and empathy.",
@@ -114,9 +117,9 @@ def _items(file: str) -> list[_Item]:
 
 
 def _scored(
-    service: Service, workers: int, items: list[_Item], *, evidence: bool
+    service: Service, workers: int, items: Iterable[_Item], *, evidence: bool
 ) -> Generator[tuple[_Item, ConversationScore | Exception], None, None]:
-    """Each item with its score or its error, in order, `workers` at a time."""
+    """Each item with its score or its error, in order, `workers` at a time; `items` is read a little ahead."""
     from app.core.errors import SoftsellError
 
     def one(item: _Item) -> ConversationScore | Exception:
@@ -128,8 +131,15 @@ def _scored(
             return error
 
     pool = ThreadPoolExecutor(workers)
+    begun: deque[tuple[_Item, Future[ConversationScore | Exception]]] = deque()
     try:
-        yield from zip(items, pool.map(one, items), strict=True)
+        for item in items:
+            begun.append((item, pool.submit(one, item)))
+            while begun and (len(begun) >= _AHEAD * workers or begun[0][1].done()):
+                first, outcome = begun.popleft()
+                yield first, outcome.result()
+        for first, outcome in begun:
+            yield first, outcome.result()
     finally:
         # Whoever closes this early, by Ctrl-C or a closed pipe, does not wait for what is still queued.
         pool.shutdown(cancel_futures=True)
@@ -192,17 +202,21 @@ def score(
     output = _Output(service, as_json=as_json, turns=not no_turns)
     failed = False
     with closing(Bar(len(files))) as bar:
-        for file in files:
-            items = _items(file)
-            bar.expect(len(items) - 1)
-            with closing(_scored(service, settings.workers, items, evidence=not no_evidence)) as results:
-                for item, outcome in results:
-                    with bar.aside():
-                        if isinstance(outcome, Exception) or isinstance(item.outcome, Exception):
-                            failed = True
-                            _say(f"{item.where}: {outcome}")
-                        else:
-                            output.write(item.where, item.outcome, outcome)
+
+        def items() -> Iterator[_Item]:
+            for file in files:
+                found = _items(file)
+                bar.expect(len(found) - 1)
+                yield from found
+
+        with closing(_scored(service, settings.workers, items(), evidence=not no_evidence)) as results:
+            for item, outcome in results:
+                with bar.aside():
+                    if isinstance(outcome, Exception) or isinstance(item.outcome, Exception):
+                        failed = True
+                        _say(f"{item.where}: {outcome}")
+                    else:
+                        output.write(item.where, item.outcome, outcome)
     if failed:
         raise typer.Exit(_FAILED)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import settings
 
+from tests.commands import CALL
 from tests.serving import Opened, Served, conversation, open_client
 
 # Machines that run tests are shared: how long one example takes says nothing.
@@ -47,3 +50,18 @@ def serve() -> Iterator[Callable[..., Served]]:
         if server.process.poll() is None:
             server.process.kill()
         server.ended(within_s=30)
+
+
+@pytest.fixture
+def stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting but the stub engine."""
+    for name in [name for name in os.environ if name.startswith("SOFTSELL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SOFTSELL_ENGINE", "stub")
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> str:
+    path = tmp_path / "call.txt"
+    path.write_text(CALL, encoding="utf-8")
+    return str(path)

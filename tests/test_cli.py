@@ -5,63 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pty
-import select
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from app import __version__
 from app.api.app import create_app
 from app.api.schemas import ScoreAnswer
-from app.cli import _Item, _scored, cli
+from app.build import build
+from app.cli import _Item, _scored
 from app.model.release import FILES, MANIFEST
 from app.settings import Settings
+from tests.commands import ROOT, run, start
 
-ROOT = Path(__file__).resolve().parent.parent
-CALL = """Renewal call
-
-[00:00] Agent: Good morning, what can I do for you?
-[00:05] Customer: I need cover for my mum.
-[00:12] Agent: Approval is guaranteed.
-Hurry, it ends today!
-"""
+pytestmark = pytest.mark.usefixtures("stub_engine")
 CANARY = "zebrafish"
-
-
-@pytest.fixture(autouse=True)
-def stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SOFTSELL_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("SOFTSELL_ENGINE", "stub")
-
-
-@pytest.fixture
-def call(tmp_path: Path) -> str:
-    path = tmp_path / "call.txt"
-    path.write_text(CALL, encoding="utf-8")
-    return str(path)
-
-
-def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(cli, arguments, input=stdin, catch_exceptions=False)
 
 
 def answers(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def start(arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    code = "from app.cli import main; main()"
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, **options)
 
 
 def test_a_report_says_risk_band_and_marks_the_words(call: str) -> None:
@@ -211,6 +181,25 @@ def test_what_is_queued_is_dropped_when_nobody_reads_on() -> None:
     assert len(scored) < 100
 
 
+def test_files_are_scored_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=30)
+    real = build(Settings(engine="stub"))
+
+    class Meeting:
+        def score(self, conversation: Any, *, evidence: bool) -> Any:
+            both.wait()
+            return real.scorer.score(conversation, evidence=evidence)
+
+    meeting = SimpleNamespace(scorer=Meeting(), model_version=real.model_version)
+    monkeypatch.setattr("app.cli._service", lambda _: meeting)
+    monkeypatch.setenv("SOFTSELL_WORKERS", "2")
+    files = [tmp_path / name for name in ("b.txt", "a.txt")]
+    for path in files:
+        path.write_text("Agent: Hello.", encoding="utf-8")
+    result = run("score", "--json", *map(str, files))
+    assert [answer["conversation_id"] for answer in answers(result)] == ["b.txt", "a.txt"]
+
+
 def test_settings_that_are_wrong_say_which(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     monkeypatch.setenv("SOFTSELL_WORKERS", "many")
     result = run("score", call)
@@ -299,47 +288,3 @@ def test_a_closed_pipe_ends_the_run_quietly(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.wait(timeout=30) == 1
         assert process.stderr.read() == b""
-
-
-def on_terminal(arguments: Sequence[str], *, stdout: Any = None) -> tuple[str, int]:
-    """Run with stderr, and stdout unless given, on a terminal; what that shows, and the exit code."""
-    leader, follower = pty.openpty()
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
-    environment.pop("NO_COLOR", None)
-    process = start(arguments, stdin=follower, stdout=stdout or follower, stderr=follower, env=environment)
-    os.close(follower)
-    shown, ends = b"", time.monotonic() + 30
-    while time.monotonic() < ends:
-        if not select.select([leader], [], [], 0.1)[0]:
-            continue
-        try:
-            part = os.read(leader, 65_536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(leader)
-    return shown.decode(), process.wait(timeout=10)
-
-
-def test_on_a_terminal_words_are_coloured(call: str) -> None:
-    shown, code = on_terminal(["score", call])
-    assert code == 0
-    assert "\x1b[1;4;31mguaranteed" in shown
-    assert "[guaranteed]" not in shown
-    assert "scoring" not in shown
-
-
-def test_a_bar_is_shown_for_several_conversations_on_a_terminal_only(tmp_path: Path) -> None:
-    path = tmp_path / "two.jsonl"
-    path.write_text('{"turns": [{"role": "agent", "text": "Hello."}]}\n' * 5, encoding="utf-8")
-    out = tmp_path / "out.jsonl"
-    with out.open("wb") as stdout:
-        shown, code = on_terminal(["score", "--json", str(path), str(tmp_path / "none")], stdout=stdout)
-    assert code == 1
-    assert "scoring" in shown
-    assert "/6" in shown
-    assert "none: cannot be read" in shown
-    assert len(out.read_text(encoding="utf-8").splitlines()) == 5
-    assert run("score", "--json", str(path)).stderr == ""

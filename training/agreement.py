@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
-from app.core.labels import EMPATHY_DIMENSIONS, MIS_SELLING, PRACTICE, SIGNALS, Label, names
+from app.core.labels import EMPATHY_DIMENSIONS, MATERIAL_SEVERITY, MIS_SELLING, PRACTICE, SIGNALS, Label, names
 from training.corpus import LabelledConversation, LabelledTurn, load
 from training.evaluate import f1
 
@@ -52,13 +52,17 @@ def agreement(first: Sequence[LabelledConversation], second: Sequence[LabelledCo
         found[f"{group}: macro F1"] = float(np.mean(scores))
     for index, dimension in enumerate(EMPATHY_DIMENSIONS):
         levels = [[turns[i].empathy[index] for i in agent] for turns in (ours, theirs)]
-        found[f"{dimension.name}: quadratic kappa"] = float(cohen_kappa_score(*levels, weights="quadratic"))
+        found[f"{dimension.name}: quadratic kappa"] = float(
+            cohen_kappa_score(*levels, labels=range(3), weights="quadratic")
+        )
     marks = [np.concatenate([_marked(turns[i]) for i in agent]) for turns in (ours, theirs)]
     found["evidence, any category: character F1"] = f1(marks[0], marks[1])
-    material = [[conversation.severity >= 2 for conversation in side] for side in (first, second)]
+    material = [[conversation.severity >= MATERIAL_SEVERITY for conversation in side] for side in (first, second)]
     found["severity of at least 2: kappa"] = float(cohen_kappa_score(*material))
     levels = [[conversation.empathy for conversation in side] for side in (first, second)]
-    found["conversation empathy: quadratic kappa"] = float(cohen_kappa_score(*levels, weights="quadratic"))
+    found["conversation empathy: quadratic kappa"] = float(
+        cohen_kappa_score(*levels, labels=range(5), weights="quadratic")
+    )
     return found
 
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from app.core.calibration import log_odds
 from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS
 from app.core.conversation import Role
-from app.core.labels import MIS_SELLING, names
+from app.core.labels import MATERIAL_SEVERITY, MIS_SELLING, names
+from training.calibrate import best_threshold, fit_platt
 from training.corpus import LabelledConversation
 from training.evaluate import CONVERSATION_EMPATHY, CONVERSATION_RISK, Predictions
 from training.examples import IGNORED, piece_target
@@ -77,7 +79,7 @@ def majority(train: Sequence[LabelledConversation], test: Sequence[LabelledConve
     for column in range(len(TURN_OUTPUTS)):
         known = targets[:, column] != IGNORED
         predictions.turns[:, column] = targets[known, column].mean()
-    predictions.conversations[:, CONVERSATION_RISK] = np.mean([c.severity >= 2 for c in train])
+    predictions.conversations[:, CONVERSATION_RISK] = np.mean([c.severity >= MATERIAL_SEVERITY for c in train])
     predictions.conversations[:, CONVERSATION_EMPATHY] = np.mean([c.empathy for c in train])
     return predictions
 
@@ -92,7 +94,8 @@ def phrases(test: Sequence[LabelledConversation]) -> Predictions:
         first = row
         for turn in conversation.turns:
             for column, output in enumerate(TURN_OUTPUTS):
-                name = output.removesuffix("_1").removesuffix("_2")
+                # A stock phrase is the first level; the second takes more than a phrase.
+                name = output.removesuffix("_1")
                 if name in patterns:
                     predictions.turns[row, column] = float(bool(patterns[name].search(turn.text)))
             any_column = TURN_OUTPUTS.index(ANY_MIS_SELLING)
@@ -119,7 +122,7 @@ class TfIdf:
             self._models.append(_fitted(features[known], targets[known, column]))
         self._whole = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         whole = self._whole.fit_transform([_agent_text(c) for c in train])
-        self._material = _fitted(whole, np.array([float(c.severity >= 2) for c in train]))
+        self._material = _fitted(whole, np.array([float(c.severity >= MATERIAL_SEVERITY) for c in train]))
         self._empathy = LogisticRegression(C=5, max_iter=300).fit(whole, [c.empathy for c in train])
 
     def _features(self, turns: Sequence[tuple[Role, str, str]], fit: bool = False) -> Any:
@@ -130,19 +133,36 @@ class TfIdf:
             return hstack([self._own.fit_transform(own), 0.5 * self._before.fit_transform(before)]).tocsr()
         return hstack([self._own.transform(own), 0.5 * self._before.transform(before)]).tocsr()
 
-    def predict(self, test: Sequence[LabelledConversation]) -> Predictions:
-        """Predictions for labelled conversations; their labels are not read."""
-        predictions = _empty(test)
-        features = self._features(_turns(test))
+    def predict(self, calibration: Sequence[LabelledConversation], test: Sequence[LabelledConversation]) -> Predictions:
+        """Predictions for `test`, scaled and with thresholds from `calibration`, as the model's are."""
+        held, predictions = self._raw(calibration), self._raw(test)
+        targets = _targets(calibration)
+        for column, output in enumerate(TURN_OUTPUTS):
+            known = targets[:, column] != IGNORED
+            scale = fit_platt(_log_odds(held.turns[known, column]), targets[known, column])
+            scaled = np.array([scale(value) for value in _log_odds(held.turns[known, column])])
+            predictions.thresholds[output] = best_threshold(scaled, targets[known, column].astype(float))
+            predictions.turns[:, column] = [scale(value) for value in _log_odds(predictions.turns[:, column])]
+        material = [float(c.severity >= MATERIAL_SEVERITY) for c in calibration]
+        scale = fit_platt(_log_odds(held.conversations[:, CONVERSATION_RISK]), material)
+        risks = _log_odds(predictions.conversations[:, CONVERSATION_RISK])
+        predictions.conversations[:, CONVERSATION_RISK] = [scale(value) for value in risks]
+        return predictions
+
+    def _raw(self, conversations: Sequence[LabelledConversation]) -> Predictions:
+        predictions = _empty(conversations)
+        features = self._features(_turns(conversations))
         for column, model in enumerate(self._models):
             predictions.turns[:, column] = _probability(model, features)
-        whole = self._whole.transform([_agent_text(c) for c in test])
+        whole = self._whole.transform([_agent_text(c) for c in conversations])
         predictions.conversations[:, CONVERSATION_RISK] = _probability(self._material, whole)
         levels = self._empathy.predict_proba(whole) @ self._empathy.classes_
         predictions.conversations[:, CONVERSATION_EMPATHY] = levels
-        # Fair to the floor: a threshold near the share of positives, where unbalanced models do best.
-        predictions.thresholds.update(dict.fromkeys(TURN_OUTPUTS, 0.3))
         return predictions
+
+
+def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([log_odds(float(value)) for value in probabilities])
 
 
 def _agent_text(conversation: LabelledConversation) -> str:

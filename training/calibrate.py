@@ -13,27 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import lsq_linear, minimize
 
-from app.core.calibration import Calibration, Linear, Platt, log_odds
-from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS
-from app.core.conversation import Role
-from app.core.labels import (
-    DISMISSIVE,
-    EMPATHY_DIMENSIONS,
-    EVIDENCE_LABELS,
-    MIS_SELLING,
-    PRACTICE,
-    SIGNALS,
-    TURN_LABELS,
-    names,
-)
-from app.core.scores import EMPATHY_FEATURES, RISK_FEATURES, TurnScore, empathy_features, risk_features
+from app.core.calibration import Calibration, Linear, Platt
+from app.core.classifier import TURN_OUTPUTS
+from app.core.labels import EVIDENCE_LABELS, MATERIAL_SEVERITY, TURN_LABELS, names
+from app.core.scores import EMPATHY_FEATURES, RISK_FEATURES, TurnScore, empathy_features, risk_features, turn_score
 from training.corpus import LabelledConversation
 from training.examples import piece_target
 from training.predictions import TurnLogits
 
 HIGH_PRECISION = 0.9
 LOW_NEGATIVE_PREDICTIVE_VALUE = 0.95
-MATERIAL_SEVERITY = 2
 _FEWEST_IN_BAND = 15
 _PRIOR = 2.0
 
@@ -95,27 +84,11 @@ def _token_targets(conversation: LabelledConversation, index: int, logits: TurnL
 def turn_scores(
     conversation: LabelledConversation, logits: Sequence[TurnLogits], scales: dict[str, Platt]
 ) -> list[TurnScore]:
-    """Turn scores without evidence from raw logits, as `Scorer` computes them."""
-    column = {name: index for index, name in enumerate(TURN_OUTPUTS)}
-    found = []
-    for index, (turn, raw) in enumerate(zip(conversation.turns, logits, strict=True)):
-        p = {name: scales[name](float(raw.turn[column[name]])) for name in TURN_OUTPUTS}
-        if turn.role is Role.CUSTOMER:
-            found.append(TurnScore(index, turn.role, signals={name: p[name] for name in names(SIGNALS)}))
-            continue
-        categories = {name: p[name] for name in names(MIS_SELLING)}
-        empathy = {d.name: (p[f"{d.name}_1"] + p[f"{d.name}_2"]) / 2 for d in EMPATHY_DIMENSIONS}
-        found.append(
-            TurnScore(
-                index,
-                turn.role,
-                risk=max(p[ANY_MIS_SELLING], *categories.values()),
-                categories=categories,
-                empathy=empathy | {DISMISSIVE.name: p[DISMISSIVE.name]},
-                practice={name: p[name] for name in names(PRACTICE)},
-            )
-        )
-    return found
+    """Turn scores of a conversation, without evidence, from raw logits."""
+    return [
+        turn_score(index, turn.role, [float(logit) for logit in raw.turn], scales)
+        for index, (turn, raw) in enumerate(zip(conversation.turns, logits, strict=True))
+    ]
 
 
 def _bands(risks: Floats, material: Floats) -> tuple[float, float]:
@@ -166,13 +139,6 @@ def calibrate(conversations: Sequence[LabelledConversation], logits: Sequence[Se
         token_thresholds[label.name] = best_threshold(np.where(counted, calibrated, 0.0), labels)
 
     scored = [turn_scores(c, turns, scales) for c, turns in zip(conversations, logits, strict=True)]
-    conversation_scales = {
-        label.name: fit_platt(
-            [max((log_odds(_of(turn, label.name)) for turn in turns), default=log_odds(0.0)) for turns in scored],
-            [float(any(label.name in turn.labels for turn in c.turns)) for c in conversations],
-        )
-        for label in TURN_LABELS
-    }
     material = np.array([float(c.severity >= MATERIAL_SEVERITY) for c in conversations])
     features = np.array([[risk_features(turns)[name] for name in RISK_FEATURES] for turns in scored])
     start = np.array([1.0 if name == "strongest" else 0.0 for name in RISK_FEATURES])
@@ -195,7 +161,6 @@ def calibrate(conversations: Sequence[LabelledConversation], logits: Sequence[Se
     return Calibration(
         turn=scales,
         token=token_scales,
-        conversation=conversation_scales,
         risk=risk,
         empathy=empathy,
         thresholds=thresholds,
@@ -203,10 +168,3 @@ def calibrate(conversations: Sequence[LabelledConversation], logits: Sequence[Se
         medium_from=medium_from,
         high_from=high_from,
     )
-
-
-def _of(turn: TurnScore, label: str) -> float:
-    for table in (turn.categories, turn.practice, turn.signals, turn.empathy):
-        if label in table:
-            return table[label]
-    return 0.0

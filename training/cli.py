@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from subprocess import CalledProcessError
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +15,6 @@ from app.core.errors import SoftsellError
 from app.core.labels import TURN_LABELS, names
 from app.model.release import newest_release, open_release
 from app.settings import MODELS
-from training.recipe import Recipe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 VERSION = "0.1.0"
@@ -64,14 +65,21 @@ def evaluate(
     directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
 ) -> None:
     """Measure a sealed release again, and write its evaluation and card anew."""
-    from training import card, chain, corpus, seal, splits
+    from training import corpus, measure, splits
 
     release = directory or newest_release(MODELS)
+    evaluation = measure.measure(release, splits.read(corpus.load()))
+    _seal_again(release, evaluation)
+    typer.echo(json.dumps(evaluation["test"], indent=1))
+
+
+def _seal_again(release: Path, evaluation: Mapping[str, Any]) -> None:
+    from training import card, seal
+
     manifest = open_release(release).manifest
-    evaluation = chain.measure(release, splits.read(corpus.load()))
     version, recipe, data = manifest["version"], manifest["recipe"], manifest["data"]
-    seal.seal(release, version, Recipe(**recipe), data, evaluation, card.render(version, recipe, data, evaluation))
-    typer.echo(json.dumps(evaluation["test"][card.MODEL], indent=1))
+    text = card.render(version, recipe, data, evaluation)
+    seal.seal(release, version, recipe, data, evaluation, text, manifest["commit"])
 
 
 @app.command()
@@ -86,19 +94,14 @@ def agreement() -> None:
 @app.command("card")
 def card_() -> None:
     """Render the card of the newest release again from its numbers on file."""
-    from training import card, seal
-
     release = newest_release(MODELS)
-    opened = open_release(release)
-    recipe, data = opened.manifest["recipe"], opened.manifest["data"]
-    text = card.render(opened.version, recipe, data, opened.evaluation)
-    seal.seal(release, opened.version, Recipe(**recipe), data, opened.evaluation, text)
+    _seal_again(release, open_release(release).evaluation)
 
 
 def main() -> None:
     """Entry point of `softsell-train`: an error that says what to do is one line, not a traceback."""
     try:
         app()
-    except (ValueError, SoftsellError) as error:
+    except (ValueError, OSError, RuntimeError, CalledProcessError, SoftsellError) as error:
         typer.echo(f"softsell-train: {error}", err=True)
         raise SystemExit(1) from None

@@ -7,12 +7,12 @@ its line number, so that a mistake of an author never becomes a label.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.conversation import Channel, Conversation, Role, Turn
-from app.core.labels import TURN_LABELS, names
+from app.core.labels import MATERIAL_SEVERITY, MIS_SELLING, TURN_LABELS, names
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -21,6 +21,8 @@ _TURN = re.compile(r"([AC]): (\S.*)$")
 _SPAN = re.compile(r"\[([^\[\]{}]+)\]\{([a-z_, ]+)\}")
 _ROLES = {"A": Role.AGENT, "C": Role.CUSTOMER}
 _LABELS_OF_ROLE = {role: frozenset(names(tuple(x for x in TURN_LABELS if x.role is role))) for role in _ROLES.values()}
+
+_MIS_SELLING = frozenset(names(MIS_SELLING))
 
 
 class CorpusError(ValueError):
@@ -90,14 +92,14 @@ def parse_turn(line: str) -> LabelledTurn:
         text += span.group(1)
         cursor = span.end()
     text += marked[cursor:]
-    if re.search(r"[\[\]{}]", text):
-        raise ValueError("a stray bracket or brace, or a nested span")
+    if re.search(r"[\[\]{}]|\|\|", text):
+        raise ValueError("a stray bracket, brace or ||, or a nested span")
     labels = frozenset().union(*(item.labels for item in evidence))
     empathy = (0, 0, 0)
     for item in tail.split():
         if item.startswith("e="):
             levels = item[2:].split(",")
-            if role is not Role.AGENT or len(levels) != 3 or any(level not in "012" for level in levels):
+            if role is not Role.AGENT or len(levels) != 3 or not set(levels) <= set("012"):
                 raise ValueError("e=R,I,X wants an agent turn and three of 0, 1, 2")
             empathy = (int(levels[0]), int(levels[1]), int(levels[2]))
         else:
@@ -114,7 +116,8 @@ def _parse_header(line: str) -> dict[str, str]:
         raise ValueError("a header holds key=value pairs") from error
     if missing := [key for key in _REQUIRED if not header.get(key)]:
         raise ValueError(f"header lacks {', '.join(missing)}")
-    if header["severity"] not in "0123" or header["empathy"] not in "01234" or header["channel"] not in list(Channel):
+    known = header["severity"] in set("0123") and header["empathy"] in set("01234")
+    if not known or header["channel"] not in list(Channel):
         raise ValueError("severity is 0 to 3, empathy 0 to 4, channel voice or chat")
     return header
 
@@ -162,4 +165,21 @@ def load(directory: Path = CORPUS) -> list[LabelledConversation]:
             if conversation.id in conversations:
                 raise CorpusError(f"{path.name}: id {conversation.id} is used twice")
             conversations[conversation.id] = conversation
+    _check_whole(list(conversations.values()))
     return [conversations[key] for key in sorted(conversations)]
+
+
+def _check_whole(conversations: Sequence[LabelledConversation]) -> None:
+    """Rules over whole conversations and pairs. Raises `CorpusError` with the id."""
+    pairs: dict[str, list[LabelledConversation]] = {}
+    for conversation in conversations:
+        shown = any(turn.labels & _MIS_SELLING for turn in conversation.turns)
+        if shown and conversation.severity == 0:
+            raise CorpusError(f"{conversation.id}: severity 0 carries no mis-selling label")
+        if not shown and conversation.severity >= MATERIAL_SEVERITY:
+            raise CorpusError(f"{conversation.id}: severity {conversation.severity} without any mis-selling label")
+        if conversation.pair:
+            pairs.setdefault(conversation.pair, []).append(conversation)
+    for name, members in pairs.items():
+        if len(members) != 2 or members[0].severity == members[1].severity:
+            raise CorpusError(f"pair {name} is not two conversations of different severity")

@@ -1,7 +1,7 @@
 """Measures predictions on labelled conversations, with bootstrap intervals and slices.
 
 The model's predictions come from a sealed release through `Scorer`, the code that serves. Resampling
-is by conversation, since turns of one conversation are not independent (Efron, 1979).
+is by conversation, and by contrast pair, since turns of one are not independent (Efron, 1979).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.core.labels import (
     DISMISSIVE,
     EMPATHY_DIMENSIONS,
     EVIDENCE_LABELS,
+    MATERIAL_SEVERITY,
     MIS_SELLING,
     PRACTICE,
     SIGNALS,
@@ -54,7 +55,8 @@ Floats = NDArray[np.float64]
 class Predictions:
     """What one model says of some conversations, turns in their order.
 
-    turns: [turns, TURN_OUTPUTS] probabilities; of a level of empathy, that it is reached.
+    turns: [turns, TURN_OUTPUTS] probabilities; the two columns of a dimension of empathy add up to
+        its expected level.
     conversations: [conversations, 2]: risk, and expected empathy from 0 to 4.
     thresholds: from which probability on an output counts as shown.
     evidence: spans a turn, or None for a model that gives none.
@@ -143,6 +145,7 @@ class Measured:
         truth, risk = targets[agent, column], turns[agent, column]
         found["any mis-selling: AUC"] = _auc(truth, risk)
         found["any mis-selling: average precision"] = _average_precision(truth, risk)
+        found["any mis-selling: ECE"] = calibration_error(truth, risk)
         for group, labels in GROUPS.items():
             precisions, f1s = [], []
             for label in labels:
@@ -161,13 +164,13 @@ class Measured:
             true = (targets[known, one] + targets[known, two]).astype(int)
             # Halves count up: at an expected level of 0.5 the turn reads as level 1.
             predicted = np.floor(turns[known, one] + turns[known, two] + 0.5).astype(int)
-            found[f"{dimension.name}: quadratic kappa"] = _kappa(true, predicted)
+            found[f"{dimension.name}: quadratic kappa"] = _kappa(true, predicted, 3)
             found[f"{dimension.name}: macro F1"] = float(np.mean([f1(true == n, predicted == n) for n in range(3)]))
         if self._overlaps is not None:
             for name in EVIDENCE_FIGURES:
                 hits, predicted_sum, true_sum = self._overlaps[name][chosen].sum(0)
                 found[f"evidence, {name}"] = float(2 * hits / max(predicted_sum + true_sum, 1))
-        material = np.array([self._conversations[index].severity >= 2 for index in chosen], float)
+        material = np.array([self._conversations[index].severity >= MATERIAL_SEVERITY for index in chosen], float)
         whole = self._predictions.conversations[chosen]
         found["conversation risk: AUC"] = _auc(material, whole[:, CONVERSATION_RISK])
         found["conversation risk: accuracy"] = float(((whole[:, CONVERSATION_RISK] >= 0.5) == material).mean())
@@ -175,32 +178,36 @@ class Measured:
         found["conversation risk: Brier"] = float(((whole[:, CONVERSATION_RISK] - material) ** 2).mean())
         levels = np.array([self._conversations[index].empathy for index in chosen])
         expected = np.clip(np.rint(whole[:, CONVERSATION_EMPATHY]), 0, HIGHEST_EMPATHY).astype(int)
-        found["conversation empathy: quadratic kappa"] = _kappa(levels, expected)
-        if (pairs := self._pairs(set(chosen.tolist()))) is not None:
+        found["conversation empathy: quadratic kappa"] = _kappa(levels, expected, HIGHEST_EMPATHY + 1)
+        if (pairs := self._pairs(chosen.tolist())) is not None:
             found["contrast pairs: unfair scores higher"] = pairs
         return found
 
-    def _pairs(self, chosen: set[int]) -> float | None:
+    def _pairs(self, chosen: Sequence[int]) -> float | None:
         members: dict[str, list[int]] = {}
         for index in chosen:
             if pair := self._conversations[index].pair:
                 members.setdefault(pair, []).append(index)
-        right = []
+        risks = self._predictions.conversations[:, CONVERSATION_RISK]
+        right: list[float] = []
         for indices in members.values():
-            if len(indices) == 2:
-                fair, unfair = sorted(indices, key=lambda index: self._conversations[index].severity)
-                risks = self._predictions.conversations[:, CONVERSATION_RISK]
-                right.append(float(risks[unfair] > risks[fair]))
+            if len(set(indices)) == 2:
+                fair, unfair = sorted(set(indices), key=lambda index: self._conversations[index].severity)
+                right += [float(risks[unfair] > risks[fair])] * (len(indices) // 2)
         return float(np.mean(right)) if right else None
 
     def with_intervals(self, quiet: bool = False) -> dict[str, dict[str, float]]:
-        """Each figure with the bounds of its 95 % percentile interval."""
-        count = len(self._conversations)
+        """Each figure with the bounds of its 95 % percentile interval; a contrast pair is drawn as one."""
+        point = self.figures(np.arange(len(self._conversations)))
+        units: dict[str, list[int]] = {}
+        for index, conversation in enumerate(self._conversations):
+            units.setdefault(conversation.pair or conversation.id, []).append(index)
+        members = list(units.values())
         rng = np.random.default_rng(0)
-        point = self.figures(np.arange(count))
         draws: dict[str, list[float]] = {name: [] for name in point}
         for _ in tqdm(range(RESAMPLES), desc="bootstrap", disable=quiet):
-            for name, value in self.figures(rng.integers(0, count, count)).items():
+            drawn = rng.integers(0, len(members), len(members))
+            for name, value in self.figures(np.concatenate([members[unit] for unit in drawn])).items():
                 if name in draws:
                     draws[name].append(value)
         return {
@@ -224,6 +231,11 @@ class Measured:
                 if len(chosen) >= fewest:
                     found[f"{kind}={value} ({len(chosen)})"] = self.figures(chosen)
         return found
+
+    def prevalence(self) -> float:
+        """The share of agent turns that mis-sell."""
+        column = self._targets[:, TURN_OUTPUTS.index(ANY_MIS_SELLING)]
+        return float(column[column != IGNORED].mean())
 
     def by_label(self) -> dict[str, dict[str, float]]:
         """Average precision, F1, calibration error and number of positives of each label."""
@@ -269,7 +281,7 @@ def _average_precision(truth: NDArray[np.floating], probability: Floats) -> floa
     return float(average_precision_score(truth, probability)) if truth.sum() else np.nan
 
 
-def _kappa(true: NDArray[np.int_], predicted: NDArray[np.int_]) -> float:
+def _kappa(true: NDArray[np.int_], predicted: NDArray[np.int_], levels: int) -> float:
     if len(set(true.tolist()) | set(predicted.tolist())) < 2:
         return np.nan
-    return float(cohen_kappa_score(true, predicted, weights="quadratic"))
+    return float(cohen_kappa_score(true, predicted, labels=range(levels), weights="quadratic"))

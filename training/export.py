@@ -16,8 +16,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
+from app.core.calibration import Calibration
 from app.model.network import Network
+from app.model.release import CALIBRATION_FILE, LABELS_FILE, ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from app.model.torch import CONFIG_KEY
+from training.seal import labels_document, write_json
 
 INPUTS = ("input_ids", "piece_of_token", "piece_starts", "position_ids")
 OUTPUTS = ("piece_logits", "token_logits")
@@ -81,3 +84,13 @@ def save_onnx(network: Network, path: Path) -> None:
     _store_large_weights_in_16_bits(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def write_model(directory: Path, network: Network, tokenizer: bytes, calibration: Calibration) -> None:
+    """The files that scores come from."""
+    directory.mkdir(parents=True, exist_ok=True)
+    save_weights(network, directory / WEIGHTS_FILE)
+    save_onnx(network, directory / ONNX_FILE)
+    (directory / TOKENIZER_FILE).write_bytes(tokenizer)
+    write_json(directory / CALIBRATION_FILE, calibration.as_dict())
+    write_json(directory / LABELS_FILE, labels_document())

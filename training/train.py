@@ -11,7 +11,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,11 +172,15 @@ def train(
     tokenizer: TurnTokenizer,
     recipe: Recipe,
     checkpoints: Path,
+    data: Mapping[str, object],
     quiet: bool = False,
 ) -> Network:
     """Train, or go on from the newest checkpoint in `checkpoints`, and return the network.
 
-    A checkpoint belongs to one recipe; a run with another recipe must use another directory.
+    A checkpoint belongs to one recipe and one state of the data, told by `data`.
+
+    Raises:
+        ValueError: if the newest checkpoint is of another recipe or of other data.
     """
     torch.manual_seed(recipe.seed)
     network = initial_network(base, tokenizer, recipe)
@@ -192,8 +196,8 @@ def train(
     first_epoch, step = 0, 0
     if newest.exists():
         state = torch.load(newest, weights_only=True)
-        if state["recipe"] != recipe.as_dict():
-            raise ValueError(f"{newest} is of another recipe; delete {checkpoints} or name another directory")
+        if state["recipe"] != recipe.as_dict() or state["data"] != dict(data):
+            raise ValueError(f"{newest} is of another recipe or corpus; delete {checkpoints} to train anew")
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         first_epoch, step = state["epoch"], state["step"]
@@ -225,6 +229,7 @@ def train(
             bar.set_postfix(loss=f"{total / seen:.4f}")
         state = {
             "recipe": recipe.as_dict(),
+            "data": dict(data),
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
             "epoch": epoch + 1,

@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 
 from app import __version__
 from app.api import health, labels, model, problems, scores
-from app.api.document import openapi
 from app.api.guards import BodyGuard
 from app.api.ledger import Ledger
+from app.api.openapi import openapi
 from app.api.requests import field_names, score_request
 from app.api.runtime import Runtime
 from app.core.errors import SoftsellError
@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     runtime = Runtime(settings)
     body = score_request(settings.limits)
-    known = field_names(body)
+    fields = field_names(body)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         return problems.of_error(problems.request_id_of(request), error)
 
     async def invalid(request: Request, error: Any) -> Response:
-        return problems.of_validation(problems.request_id_of(request), error, known)
+        return problems.of_validation(problems.request_id_of(request), error, fields)
 
     async def refused(request: Request, error: Any) -> Response:
         return problems.of_http(request, error)

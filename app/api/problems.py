@@ -7,7 +7,7 @@ softsell's own field names and of list indices.
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -32,8 +32,8 @@ from app.core.errors import (
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 _TYPE = "urn:softsell:problem:"
-# A field that softsell does not know is named only if it looks like a programmer's word.
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,38}[0-9]{0,2}", re.ASCII)
+# A longer name is no slip of the pen for one of softsell's.
+_LONGEST_SLIP = 40
 _DETAILS = {
     "missing": "required field is missing",
     "string_type": "send a string",
@@ -46,6 +46,10 @@ _DETAILS = {
     "model_attributes_type": "send an object",
 }
 _SIZE_ERRORS = frozenset({"too_long", "string_too_long"})
+
+
+# The field names of each object in a request, by the field names that lead to it.
+Fields = Mapping[tuple[str, ...], tuple[str, ...]]
 
 
 class NotReady(SoftsellError):
@@ -157,26 +161,30 @@ def response(
     return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
 
 
-def _pointer(location: Iterable[int | str], known: frozenset[str]) -> str:
-    parts: list[str] = []
+def _known_part(location: Iterable[int | str], fields: Fields) -> tuple[str, tuple[str, ...]]:
+    """The pointer to the deepest place of softsell's own names, and the field names on the way."""
+    pointer = ""
+    place: tuple[str, ...] = ()
     for part in location:
-        if isinstance(part, str) and part not in known:
-            # The caller's own key, such as one of `metadata`.
-            break
-        parts.append(str(part))
-    return "".join(f"/{part}" for part in parts)
+        if isinstance(part, str):
+            if part not in fields.get(place, ()):
+                # The caller's own key, such as one of `metadata`.
+                break
+            place = (*place, part)
+        pointer += f"/{part}"
+    return pointer, place
 
 
-def field_error(error: Mapping[str, Any], known: frozenset[str]) -> FieldError:
-    """One of pydantic's errors without its input. `known` are the field names of the request."""
+def field_error(error: Mapping[str, Any], fields: Fields) -> FieldError:
+    """One of pydantic's errors without its input: a name that softsell does not know is never repeated."""
     location = error["loc"][1:]
-    if error["type"] == "extra_forbidden":
-        name = str(location[-1])
-        shown = f"`{name}`" if _PLAIN_NAME.fullmatch(name) else "one whose name is not repeated here"
-        return FieldError(
-            pointer=_pointer(location[:-1], known), detail=f"unknown field: {shown}; leave it out or correct its name"
-        )
-    return FieldError(pointer=_pointer(location, known), detail=_DETAILS.get(error["type"], error["msg"]))
+    pointer, place = _known_part(location, fields)
+    if error["type"] != "extra_forbidden":
+        return FieldError(pointer=pointer, detail=_DETAILS.get(error["type"], error["msg"]))
+    name, known = str(location[-1]), fields.get(place, ())
+    close = difflib.get_close_matches(name, known, n=1) if len(name) <= _LONGEST_SLIP else []
+    hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+    return FieldError(pointer=pointer, detail=f"unknown field; {hint}")
 
 
 def of_error(request_id: str, error: SoftsellError) -> JSONResponse:
@@ -191,10 +199,10 @@ def of_error(request_id: str, error: SoftsellError) -> JSONResponse:
     )
 
 
-def of_validation(request_id: str, error: RequestValidationError, known: frozenset[str]) -> JSONResponse:
+def of_validation(request_id: str, error: RequestValidationError, fields: Fields) -> JSONResponse:
     """The problem of a request that does not fit the schema."""
     found = error.errors()
-    errors = [field_error(item, known) for item in found[:MOST_ERRORS]]
+    errors = [field_error(item, fields) for item in found[:MOST_ERRORS]]
     surplus = f"; the first {MOST_ERRORS} of {len(found)} are listed" if len(found) > MOST_ERRORS else ""
     if all(item["type"] in _SIZE_ERRORS for item in found):
         row = TABLE[LimitExceeded]

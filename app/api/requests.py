@@ -177,10 +177,19 @@ def score_request(limits: Limits) -> type[ScoreBody]:
     return ScoreRequest
 
 
-def field_names(model: type[BaseModel]) -> frozenset[str]:
-    """The names of all fields of a model and of the models in it."""
-    names: set[str] = set()
+def field_names(model: type[BaseModel]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """The field names of a model and of the models in it, by the field names that lead there."""
     schema = model.model_json_schema()
-    for part in (schema, *schema.get("$defs", {}).values()):
-        names.update(part.get("properties", ()))
-    return frozenset(names)
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def look(part: dict[str, Any], place: tuple[str, ...]) -> None:
+        part = part.get("items", part)
+        if "$ref" in part:
+            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        if fields := part.get("properties"):
+            found[place] = tuple(fields)
+            for name, inner in fields.items():
+                look(inner, (*place, name))
+
+    look(schema, ())
+    return found

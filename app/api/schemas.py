@@ -104,7 +104,9 @@ class EvidenceSpan(BaseModel):
     start: int = Field(ge=0, description="First character, counted in Unicode code points.")
     end: int = Field(ge=1, description="End, exclusive, in Unicode code points.")
     text: str = Field(description="The words themselves.")
-    score: Probability = Field(description="Probability that these words show the label.")
+    score: Probability = Field(
+        description="The calibrated probability of the span's strongest word, not that these words show the label."
+    )
 
 
 class TurnAnswer(BaseModel):

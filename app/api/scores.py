@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Request
 from starlette.requests import ClientDisconnect
 
 from app.api import problems
-from app.api.documents import DocumentRoute
+from app.api.bodies import DocumentRoute
 from app.api.requests import EXAMPLES, ScoreBody
 from app.api.runtime import Runtime
 from app.api.schemas import ScoreAnswer, score_answer

@@ -53,6 +53,10 @@ class Platt:
     slope: float
     intercept: float
 
+    def __post_init__(self) -> None:
+        if self.slope <= 0:
+            raise ValueError("a slope is not positive")
+
     def __call__(self, logit: float) -> float:
         """The probability. Raises `ModelFailed` where the logit is not finite."""
         if not math.isfinite(logit):
@@ -76,14 +80,13 @@ class Linear:
 class Calibration:
     """All numbers between the network's logits and what a caller reads.
 
-    `turn` has one entry for each of `TURN_OUTPUTS`, `token` for each evidence label, `conversation`
-    for each turn label. `thresholds` says from which probability on a turn counts as showing a
-    label, `token_thresholds` the same for a word.
+    `turn` has one entry for each of `TURN_OUTPUTS`, `token` for each evidence label. `thresholds`
+    says from which probability on a turn counts as showing a label, `token_thresholds` the same for
+    a word.
     """
 
     turn: Mapping[str, Platt]
     token: Mapping[str, Platt]
-    conversation: Mapping[str, Platt]
     risk: Linear
     empathy: Linear
     thresholds: Mapping[str, float]
@@ -109,7 +112,6 @@ class Calibration:
         return {
             "turn": platts(self.turn),
             "token": platts(self.token),
-            "conversation": platts(self.conversation),
             "risk": linear(self.risk),
             "empathy": linear(self.empathy),
             "thresholds": dict(self.thresholds),
@@ -138,7 +140,6 @@ class Calibration:
             return cls(
                 turn=platts("turn", TURN_OUTPUTS),
                 token=platts("token", names(EVIDENCE_LABELS)),
-                conversation=platts("conversation", names(TURN_LABELS)),
                 risk=linear("risk"),
                 empathy=linear("empathy"),
                 thresholds={name: finite(stored["thresholds"][name]) for name in names(TURN_LABELS)},

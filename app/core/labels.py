@@ -201,6 +201,9 @@ SEVERITY_LEVELS = (
     "severe: harm or fraud",
 )
 
+# From this level on a QA reviewer fails the conversation; mis-selling risk is the probability of it.
+MATERIAL_SEVERITY = 2
+
 # The order of the network's outputs; see `app.core.classifier`.
 TURN_LABELS: tuple[Label, ...] = (*MIS_SELLING, *PRACTICE, DISMISSIVE, *SIGNALS)
 EVIDENCE_LABELS: tuple[Label, ...] = (*MIS_SELLING, *PRACTICE, *SIGNALS)

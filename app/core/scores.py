@@ -1,8 +1,9 @@
 """What a score is, for a turn and for a conversation, and how turns add up to a conversation.
 
-A conversation's `categories`, `practice`, `signals` and `dismissive` come from the turn that shows
+A turn's risk is the highest of the probability of any mis-selling and those of the categories. A
+conversation's `categories`, `practice`, `signals` and `dismissive` are those of the turn that shows
 them most; the dimensions of empathy are means over the agent's turns. Mis-selling risk, the
-probability that severity is 2 or 3, is a logistic model with weights of at least zero over three
+probability that severity is material, is a logistic model with weights of at least zero over three
 features of the turns' risks; the empathy score is a linear one. Both are in `calibration.json`.
 """
 
@@ -11,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.calibration import Band, Calibration, log_odds, sigmoid
+from app.core.calibration import Band, Calibration, Platt, log_odds, sigmoid
+from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS
 from app.core.conversation import Role
 from app.core.evidence import Evidence
 from app.core.labels import DISMISSIVE, EMPATHY_DIMENSIONS, MIS_SELLING, PRACTICE, SIGNALS, names
@@ -73,6 +75,25 @@ class ConversationScore:
     tokens: int
 
 
+def turn_score(index: int, role: Role, logits: Sequence[float], scales: Mapping[str, Platt]) -> TurnScore:
+    """The score of a turn, without evidence, from its logits in the order of `TURN_OUTPUTS`."""
+    if role not in (Role.AGENT, Role.CUSTOMER):
+        return TurnScore(index, role)
+    p = {name: scales[name](logit) for name, logit in zip(TURN_OUTPUTS, logits, strict=True)}
+    if role is Role.CUSTOMER:
+        return TurnScore(index, role, signals={name: p[name] for name in names(SIGNALS)})
+    categories = {name: p[name] for name in names(MIS_SELLING)}
+    empathy = {d.name: (p[f"{d.name}_1"] + p[f"{d.name}_2"]) / 2 for d in EMPATHY_DIMENSIONS}
+    return TurnScore(
+        index,
+        role,
+        risk=max(p[ANY_MIS_SELLING], *categories.values()),
+        categories=categories,
+        empathy=empathy | {DISMISSIVE.name: p[DISMISSIVE.name]},
+        practice={name: p[name] for name in names(PRACTICE)},
+    )
+
+
 def risk_features(turns: Sequence[TurnScore]) -> dict[str, float]:
     """Features of the agent's turns, each of which rises with each turn's risk; see `RISK_FEATURES`."""
     risks = sorted((turn.risk for turn in turns if turn.risk is not None), reverse=True)
@@ -108,10 +129,6 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
     has_agent = any(turn.role is Role.AGENT for turn in turns)
     has_customer = any(turn.role is Role.CUSTOMER for turn in turns)
 
-    def of_conversation(group: str, labels: Sequence[str]) -> dict[str, float]:
-        highest = _highest(turns, group, labels)
-        return {label: calibration.conversation[label](log_odds(value)) for label, value in highest.items()}
-
     risk = band = empathy_score = None
     categories: dict[str, float] = {}
     practice: dict[str, float] = {}
@@ -119,12 +136,12 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
     if has_agent:
         risk = sigmoid(calibration.risk(risk_features(turns)))
         band = calibration.band(risk)
-        categories = of_conversation("categories", names(MIS_SELLING))
-        practice = of_conversation("practice", names(PRACTICE))
+        categories = _highest(turns, "categories", names(MIS_SELLING))
+        practice = _highest(turns, "practice", names(PRACTICE))
         features = empathy_features(turns)
         empathy_score = min(max(calibration.empathy(features) / HIGHEST_EMPATHY, 0.0), 1.0)
         empathy = {dimension.name: features[f"mean_{dimension.name}"] for dimension in EMPATHY_DIMENSIONS}
-        empathy |= of_conversation("empathy", [DISMISSIVE.name])
+        empathy |= _highest(turns, "empathy", [DISMISSIVE.name])
     else:
         detail = "no turn has the role 'agent'; say which speaker is the agent"
         abstained += [Abstention(of, "no_agent_turns", detail) for of in ("mis_selling", "empathy", "practice")]
@@ -139,7 +156,7 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
         empathy_score=empathy_score,
         empathy=empathy,
         practice=practice,
-        signals=of_conversation("signals", names(SIGNALS)) if has_customer else {},
+        signals=_highest(turns, "signals", names(SIGNALS)) if has_customer else {},
         abstained=tuple(abstained),
         tokens=tokens,
     )

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from app.core.calibration import Calibration
-from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS, Classifier, Output
-from app.core.conversation import Conversation, Role, Turn
+from app.core.classifier import Classifier, Output
+from app.core.conversation import Conversation, Turn
 from app.core.errors import DeadlineExceeded, InvalidConversation, LimitExceeded, ModelFailed, SoftsellError
 from app.core.evidence import Evidence, find
-from app.core.labels import DISMISSIVE, EMPATHY_DIMENSIONS, EVIDENCE_LABELS, MIS_SELLING, PRACTICE, SIGNALS, names
-from app.core.scores import ConversationScore, TurnScore, add_up
+from app.core.labels import EVIDENCE_LABELS
+from app.core.scores import ConversationScore, TurnScore, add_up, turn_score
 from app.core.text import CleanText, clean
 from app.engine.limits import Limits
 from app.engine.windows import Piece, cut, windows
-
-_COLUMN = {name: column for column, name in enumerate(TURN_OUTPUTS)}
-_SCORED_ROLES = (Role.AGENT, Role.CUSTOMER)
 
 
 def _never() -> bool:
@@ -125,32 +123,13 @@ class Scorer:
         parts: Sequence[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]],
         evidence: bool,
     ) -> TurnScore:
-        if turn.role not in _SCORED_ROLES:
-            return TurnScore(index, turn.role)
-
-        def probability(output: str) -> float:
-            # A long turn shows what any of its pieces shows.
-            return self._calibration.turn[output](max(logits[_COLUMN[output]] for _, logits, _ in parts))
-
-        if turn.role is Role.CUSTOMER:
-            signals = {name: probability(name) for name in names(SIGNALS)}
-            found = self._evidence(turn, parts, signals) if evidence else ()
-            return TurnScore(index, turn.role, signals=signals, evidence=found)
-        categories = {name: probability(name) for name in names(MIS_SELLING)}
-        practice = {name: probability(name) for name in names(PRACTICE)}
-        empathy = {
-            dimension.name: sum(probability(f"{dimension.name}_{level}") for level in (1, 2)) / 2
-            for dimension in EMPATHY_DIMENSIONS
-        }
-        empathy[DISMISSIVE.name] = probability(DISMISSIVE.name)
-        return TurnScore(
-            index,
-            turn.role,
-            risk=max(probability(ANY_MIS_SELLING), *categories.values()),
-            categories=categories,
-            empathy=empathy,
-            practice=practice,
-            evidence=self._evidence(turn, parts, categories | practice) if evidence else (),
+        # A long turn shows what any of its pieces shows.
+        logits = [max(column) for column in zip(*(logits for _, logits, _ in parts), strict=True)]
+        score = turn_score(index, turn.role, logits, self._calibration.turn)
+        if not evidence:
+            return score
+        return replace(
+            score, evidence=self._evidence(turn, parts, {**score.categories, **score.practice, **score.signals})
         )
 
     def _evidence(

@@ -70,11 +70,14 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
 def _read_checked(path: Path, stated: Any) -> bytes:
     if not isinstance(stated, dict) or not isinstance(stated.get("bytes"), int):
         raise InvalidRelease(f"the manifest says nothing usable of {path.name}; get the release again")
-    if path.is_symlink() or not path.is_file():
-        raise InvalidRelease(f"{path.name} is missing or no plain file; get the release again")
-    if path.stat().st_size != stated["bytes"] or stated["bytes"] > _MAX_FILE_BYTES:
-        raise InvalidRelease(f"{path.name} has not the size that the manifest states; get the release again")
-    content = path.read_bytes()
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise InvalidRelease(f"{path.name} is missing or no plain file; get the release again")
+        if path.stat().st_size != stated["bytes"] or stated["bytes"] > _MAX_FILE_BYTES:
+            raise InvalidRelease(f"{path.name} has not the size that the manifest states; get the release again")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidRelease(f"{path} cannot be read ({error.strerror}); see its permissions") from error
     if hashlib.sha256(content).hexdigest() != stated.get("sha256"):
         raise InvalidRelease(f"{path.name} has not the sha256 that the manifest states; get the release again")
     return content
@@ -84,12 +87,15 @@ def open_release(directory: Path) -> Release:
     """Read and check a release.
 
     Raises:
-        InvalidRelease: if a file is missing, added or changed, or the release is for another label
+        InvalidRelease: if a file is missing, added, changed or not readable, or the release is for another label
             set; the message names the file.
     """
     manifest = _read_manifest(directory)
     stated: dict[str, Any] = manifest["files"]
-    present = {path.name for path in directory.iterdir()} - {MANIFEST}
+    try:
+        present = {path.name for path in directory.iterdir()} - {MANIFEST}
+    except OSError as error:
+        raise InvalidRelease(f"{directory} cannot be listed ({error.strerror}); see its permissions") from error
     if surplus := sorted(present - set(stated)):
         raise InvalidRelease(f"{surplus[0]} is not on the manifest; remove it or get the release again")
     if absent := sorted(set(FILES) - set(stated)):
@@ -110,7 +116,10 @@ def newest_release(models: Path) -> Path:
     def version(path: Path) -> tuple[int, ...]:
         return tuple(int(number) for number in re.findall(r"\d+", path.name))
 
-    releases = [path for path in models.glob("*") if (path / MANIFEST).is_file()] if models.is_dir() else []
+    try:
+        releases = [path for path in models.glob("*") if (path / MANIFEST).is_file()] if models.is_dir() else []
+    except OSError as error:
+        raise InvalidRelease(f"{error.filename} cannot be read ({error.strerror}); see its permissions") from error
     if not releases:
         raise InvalidRelease(f"no release in {models}; run `make train`, or set SOFTSELL_MODEL_DIR to one")
     return max(releases, key=version)

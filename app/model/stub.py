@@ -87,7 +87,6 @@ def stub_calibration() -> Calibration:
     return Calibration(
         turn=dict.fromkeys(TURN_OUTPUTS, same),
         token=dict.fromkeys(names(EVIDENCE_LABELS), same),
-        conversation=dict.fromkeys(names(TURN_LABELS), same),
         risk=Linear(0.0, dict.fromkeys(RISK_FEATURES, 0.0) | {"strongest": 1.0}),
         empathy=Linear(0.0, dict.fromkeys(EMPATHY_FEATURES, 0.5)),
         thresholds=dict.fromkeys(names(TURN_LABELS), 0.5),

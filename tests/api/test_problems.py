@@ -55,7 +55,7 @@ def turn(**fields: Any) -> dict[str, Any]:
         (turn(end_ms=10**30), "/conversation/turns/1/end_ms", "less than or equal to"),
         (turn(start_ms=2, end_ms=1), "/conversation/turns/1", "end_ms is before start_ms"),
         (turn(speaker=[]), "/conversation/turns/1/speaker", "send a string"),
-        (turn(txt="x"), "/conversation/turns/1", "unknown field: `txt`"),
+        (turn(txt="x"), "/conversation/turns/1", "unknown field; did you mean `text`?"),
         ({"conversation": {"turns": [{"text": "x"}]}}, "/conversation/turns/0/role", "required"),
         ({"conversation": {"turns": [{"role": "agent"}]}}, "/conversation/turns/0/text", "required"),
         ({"conversation": {"turns": []}}, "/conversation/turns", "at least 1 item"),
@@ -70,8 +70,12 @@ def turn(**fields: Any) -> dict[str, Any]:
         ({"conversation": {"turns": [HELLO], "metadata": []}}, "/conversation/metadata", "send an object"),
         ({"conversation": {"turns": [HELLO], "metadata": {"a": 1}}}, "/conversation/metadata", "send a string"),
         ({"conversation": {"turns": [HELLO]}, "options": {"evidence": 1}}, "/options/evidence", "true or false"),
-        ({"conversation": {"turns": [HELLO]}, "options": {"all": True}}, "/options", "unknown field: `all`"),
-        ({"conversation": {"turns": [HELLO]}, "conversations": 1}, "", "unknown field: `conversations`"),
+        (
+            {"conversation": {"turns": [HELLO]}, "options": {"all": True}},
+            "/options",
+            "unknown field; known here: evidence, turns",
+        ),
+        ({"conversation": {"turns": [HELLO]}, "conversations": 1}, "", "unknown field; did you mean `conversation`?"),
     ],
 )
 def test_an_invalid_field_is_pointed_at(client: TestClient, body: Any, pointer: str, detail: str) -> None:
@@ -105,13 +109,35 @@ def test_at_most_twenty_errors_are_listed(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Mrs Smith, card 4111 1111 1111 1111", "x" * 41, "a4111111111111111", "\u200b", "é", ""]
+    "name",
+    ["Margaret", "zebrafish", "Mrs Smith, card 4111 1111 1111 1111", "x" * 41, "text" * 50_000, "\u200b", "é", ""],
 )
-def test_an_unknown_field_is_named_only_if_its_name_is_a_plain_word(client: TestClient, name: str) -> None:
-    response = client.post("/v1/score", json=turn(**{name: 1}))
+@pytest.mark.parametrize(
+    ("place", "known"),
+    [
+        ("", "conversation, options"),
+        ("/conversation", "id, channel, turns, metadata"),
+        ("/conversation/turns/1", "id, role, text, start_ms, end_ms, speaker"),
+        ("/options", "evidence, turns"),
+    ],
+)
+def test_an_unknown_field_is_never_named(client: TestClient, place: str, known: str, name: str) -> None:
+    body: Any = {"conversation": {"turns": [HELLO, dict(HELLO)]}, "options": {}}
+    inner = body
+    for part in place.split("/")[1:]:
+        inner = inner[int(part) if part.isdigit() else part]
+    inner[name] = 1
+    response = client.post("/v1/score", json=body)
     found = problem(response, 422, "invalid_request")
-    assert found["errors"][0]["detail"].startswith("unknown field: one whose name is not repeated")
+    assert found["errors"] == [{"pointer": place, "detail": f"unknown field; known here: {known}"}]
     assert not name or name not in response.text
+
+
+@pytest.mark.parametrize("name", ["Margaret", "role"])
+def test_a_name_in_metadata_is_never_pointed_at(client: TestClient, name: str) -> None:
+    body = {"conversation": {"turns": [HELLO], "metadata": {name: 1}}}
+    found = problem(client.post("/v1/score", json=body), 422, "invalid_request")
+    assert found["errors"] == [{"pointer": "/conversation/metadata", "detail": "send a string"}]
 
 
 LIMITS = Limits(

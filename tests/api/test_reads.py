@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.api import document
+from app.api import openapi
 from app.core.labels import EMPATHY_DIMENSIONS, LABEL_SET_VERSION, SEVERITY_LEVELS, TURN_LABELS
 from tests.serving import Opened
 
@@ -43,11 +43,11 @@ def test_the_model_tells_its_version_and_thresholds(client: TestClient) -> None:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    assert document.FILE.read_text(encoding="utf-8") == document.rendered(), "run: python -m app.api.document"
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.rendered(), "run: python -m app.api.openapi"
 
 
 def test_the_document_has_short_names_and_declares_every_problem() -> None:
-    made = json.loads(document.rendered())
+    made = json.loads(openapi.rendered())
     assert made["openapi"].startswith("3.1")
     operations = {operation["operationId"]: operation for path in made["paths"].values() for operation in path.values()}
     assert set(operations) == {"score", "labels", "model", "livez", "readyz", "metrics"}
@@ -71,7 +71,7 @@ def test_the_document_has_short_names_and_declares_every_problem() -> None:
 
 
 def test_no_field_of_an_answer_is_a_free_map_but_those_of_the_release() -> None:
-    parts = json.loads(document.rendered())["components"]["schemas"]
+    parts = json.loads(openapi.rendered())["components"]["schemas"]
     free = [
         (name, field)
         for name, part in parts.items()

@@ -19,6 +19,8 @@ from app.observe import JsonLines
 from tests.serving import JSON, conversation
 
 CANARY = "canary-4111111111111111-Jane-Doe"
+# One that looks like the name of a field.
+NAME = "Margaret"
 HELLO = '{"role": "agent", "text": "hello"}'
 
 
@@ -99,6 +101,22 @@ REFUSED: dict[str, tuple[str | bytes, int, str]] = {
         422,
         "invalid_request",
     ),
+    "a first name as field": (f'{{"{NAME}": 0, {turns(HELLO)[1:]}', 422, "invalid_request"),
+    "a first name as field of a turn": (
+        turns(f'{{"role": "agent", "text": "x", "{NAME}": "{CANARY}"}}'),
+        422,
+        "invalid_request",
+    ),
+    "a first name as field of the options": (
+        f'{{"options": {{"{NAME}": true}}, {turns(HELLO)[1:]}',
+        422,
+        "invalid_request",
+    ),
+    "a first name in metadata": (
+        f'{{"conversation": {{"turns": [{HELLO}], "metadata": {{"{NAME}": 0}}}}}}',
+        422,
+        "invalid_request",
+    ),
     "2,000 turns of 50 unknown fields": (
         turns(*["{" + ", ".join(f'"f{number}": 0' for number in range(50)) + "}"] * 2000),
         422,
@@ -156,7 +174,9 @@ def test_refused(client: TestClient, log: io.StringIO, name: str) -> None:
     assert time.process_time() - started < 2, "refusing must cost little"
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.content) <= 4096
-    assert "anary" not in response.text + log.getvalue() + client.get("/metrics").text
+    public = response.text + log.getvalue() + client.get("/metrics").text
+    assert "anary" not in public
+    assert NAME not in public
     still_scores(client)
 
 

@@ -1,10 +1,13 @@
 """A release is exactly what was sealed, or it is refused with the file named."""
 
+import errno
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +117,33 @@ def _break_manifest(directory: Path) -> None:
 def test_damage_is_refused_and_named(copy: Path, damage: Callable[[Path], None], named: str) -> None:
     damage(copy)
     with pytest.raises(InvalidRelease, match=named):
+        open_release(copy)
+
+
+# Permissions themselves are void for root, as whom containers run tests.
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+@pytest.mark.parametrize("call", ["read_bytes", "stat"])
+def test_a_file_that_cannot_be_read_is_refused_and_named(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, call: str, name: str
+) -> None:
+    real = getattr(Path, call)
+
+    def denied(path: Path, **options: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, call, denied)
+    with pytest.raises(InvalidRelease, match=re.escape(name)):
+        open_release(copy)
+
+
+def test_a_directory_that_cannot_be_listed_is_refused_and_named(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(InvalidRelease, match=re.escape(f"{copy} cannot be listed (Permission denied)")):
         open_release(copy)
 
 

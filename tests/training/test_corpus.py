@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from app.core.conversation import Role
-from app.core.labels import MIS_SELLING, names
 from training import corpus
 
 HEADER = "@ id=x-1 sector=energy region=UK channel=voice severity=2 empathy=1\n"
@@ -43,6 +42,10 @@ def test_a_conversation(tmp_path: Path) -> None:
         "C: [a]{pressure}",
         "C: hello || e=1,0,0",
         "A: hello || e=1,3,0",
+        "A: hello || e=12,0,0",
+        "A: hello || e=1,,0",
+        "A: hello ||dismissive",
+        "@ id=x-2 sector=e region=UK channel=chat severity=12 empathy=2",
         "A: hello || nonsense",
         "@ id=x-2 sector=energy",
         "@ id=x-2 sector=e region=UK channel=fax severity=2 empathy=1",
@@ -53,11 +56,20 @@ def test_broken_lines_are_refused_with_their_number(tmp_path: Path, line: str) -
         list(corpus.parse(written(tmp_path, HEADER + "A: Hello.\n" + line + "\nA: more\n")))
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (HEADER.replace("severity=2", "severity=0") + "A: [Sign now]{pressure}\n", "severity 0"),
+        (HEADER + "A: Hello.\n", "without any"),
+        (HEADER.replace("id=x-1", "id=x-1 pair=x") + "A: [Sign now]{pressure}\n", "pair x"),
+        (HEADER + "A: [Sign now]{pressure}\n\n" + HEADER + "A: [Sign now]{pressure}\n", "used twice"),
+    ],
+)
+def test_whole_conversations_are_checked(tmp_path: Path, text: str, why: str) -> None:
+    written(tmp_path, text)
+    with pytest.raises(corpus.CorpusError, match=why):
+        corpus.load(tmp_path)
+
+
 def test_the_committed_corpus_has_no_faults() -> None:
-    conversations = corpus.load()
-    assert len(conversations) >= 2160
-    mis_selling = set(names(MIS_SELLING))
-    for conversation in conversations:
-        shown = any(turn.labels & mis_selling for turn in conversation.turns)
-        assert shown or conversation.severity < 2, conversation.id
-        assert not (shown and conversation.severity == 0), conversation.id
+    assert len(corpus.load()) >= 2160

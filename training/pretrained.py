@@ -33,7 +33,7 @@ def fetch(directory: Path) -> Path:
         RuntimeError: if what was fetched is not the pinned file.
     """
     weights = directory / "model.safetensors"
-    if weights.exists() and sha256_of(weights) == WEIGHTS_SHA256:
+    if all((directory / name).exists() for name in _FILES) and sha256_of(weights) == WEIGHTS_SHA256:
         return directory
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""The API's document (OpenAPI 3.1); `python -m app.api.document` writes it to openapi/openapi.json."""
+"""The API's document (OpenAPI 3.1); `python -m app.api.openapi` writes it to openapi/openapi.json."""
 
 from __future__ import annotations
 
