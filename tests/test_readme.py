@@ -1,4 +1,6 @@
-"""README.md shows what the shipped model really answers. `python -m tests.test_readme` writes it anew.
+"""README.md and docs/examples.md show what the shipped model really answers.
+
+`python -m tests.test_readme` writes them anew.
 
 Another processor may round differently, so numbers may differ by `TOLERANCE`; words may not differ.
 """
@@ -8,6 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +23,10 @@ from app.api.app import create_app
 from app.cli import cli
 from app.model.release import newest_release, open_release
 from app.settings import MODELS, Settings
+from training import card
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "examples.md")
 TOLERANCE = 0.011
 FIGURES = (
     "any mis-selling: AUC",
@@ -28,17 +34,18 @@ FIGURES = (
     "mis_selling: macro average precision",
     "mis_selling: macro F1",
     "practice: macro F1",
+    "dismissive: macro average precision",
     "signals: macro F1",
     "emotional_reaction: quadratic kappa",
     "interpretation: quadratic kappa",
     "exploration: quadratic kappa",
     "evidence, any category: character F1",
+    "evidence, same category: token F1",
     "contrast pairs: unfair scores higher",
     "conversation risk: AUC",
     "conversation risk: ECE",
 )
-FLOOR = "TF-IDF + logistic regression"
-_NUMBER = re.compile(r"\d+\.\d+(?:e-\d+)?")
+_NUMBER = re.compile(r"\d+(?:\.\d+(?:e-\d+)?|e-\d+)")
 
 
 def answer() -> str:
@@ -48,17 +55,18 @@ def answer() -> str:
         for _ in range(200):
             if client.get("/readyz").status_code == 200:
                 break
+            time.sleep(0.1)
         response = client.post("/v1/score", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 200, response.text
     return "```json\n" + json.dumps(response.json(), indent=4, ensure_ascii=True) + "\n```"
 
 
-def report() -> str:
-    """What `softsell score` prints when piped."""
+def report(name: str) -> str:
+    """What `softsell score` prints of an example when piped."""
     before = Path.cwd()
     os.chdir(ROOT)
     try:
-        result = CliRunner().invoke(cli, ["score", "examples/phone_upgrade.txt"])
+        result = CliRunner().invoke(cli, ["score", f"examples/{name}"])
     finally:
         os.chdir(before)
     assert result.exit_code == 0
@@ -75,48 +83,52 @@ def results() -> str:
             return "n/a"
         return f"{figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]"
 
-    slices = {
-        name: held["any mis-selling: average precision"]
-        for name, held in evaluation["slices"].items()
-        if held["any mis-selling: average precision"] is not None
-    }
-    worst = min(slices, key=lambda name: slices[name])
+    worst, lowest = card.worst_slice(evaluation, "any mis-selling: average precision")
     splits, measured = evaluation["splits"], evaluation["measured"]
-    rows = [(name, *(cell(evaluation["test"][model].get(name)) for model in ("softsell", FLOOR))) for name in FIGURES]
+    rows = [
+        (name, *(cell(evaluation["test"][model].get(name)) for model in (card.MODEL, card.FLOOR))) for name in FIGURES
+    ]
     lines = [
-        f"{release.version} on {splits['test']} conversations that it never saw, most of them of sectors "
+        f"{release.version} on {splits['test']} conversations that it never saw, each of a sector "
         f"({', '.join(splits['unseen_sectors'])}) or an author that it never saw; 95 % bootstrap intervals. "
-        f"Worst slice: average precision {slices[worst]:.2f} for any mis-selling where {worst}.",
+        f"Worst slice: average precision {lowest:.2f} for any mis-selling where {worst}.",
         "",
-        f"| figure | softsell | {FLOOR} |",
+        f"| figure | {card.MODEL} | {card.FLOOR} |",
         "|---|---|---|",
-        *(f"| {name} | {model} | {floor} |" for name, model, floor in rows),
+        *(f"| {name} | {own} | {other} |" for name, own, other in rows),
         "",
         f"`make evaluate`, {measured['date']}, {measured['machine']}.",
     ]
     return "\n".join(lines)
 
 
-BLOCKS = {"answer": answer, "report": report, "results": results}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "answer": answer,
+    "results": results,
+    **{f"report {path.name}": partial(report, path.name) for path in sorted((ROOT / "examples").iterdir())},
+}
+_BLOCK = re.compile(r"<!-- (?P<name>[^\n]+?) -->\n(?P<shown>.*?)\n?<!-- end -->", re.DOTALL)
+SHOWN = [(path, match["name"], match["shown"]) for path in PAGES for match in _BLOCK.finditer(path.read_text())]
 
 
-def block(page: str, name: str) -> str:
-    """What stands between the marks of a block."""
-    match = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- end -->", page, re.DOTALL)
-    assert match is not None, f"README.md has no block {name}"
-    return match.group(1)
-
-
-@pytest.mark.parametrize("name", BLOCKS)
-def test_the_readme_shows_what_is_printed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("path", "name", "shown"), SHOWN, ids=[f"{path.name}-{name}" for path, name, _ in SHOWN])
+def test_pages_show_what_is_printed(path: Path, name: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in [variable for variable in os.environ if variable.startswith("SOFTSELL_")]:
         monkeypatch.delenv(variable)
-    shown, printed = block(PAGE.read_text(encoding="utf-8"), name), BLOCKS[name]()
     # A bar's length follows a number that may round either way.
-    shown, printed = (re.sub(r" +█+", "", text) for text in (shown, printed))
+    shown, printed = (re.sub(r" +█+", "", text) for text in (shown, BLOCKS[name]()))
     assert _NUMBER.sub("#", shown) == _NUMBER.sub("#", printed), "run `python -m tests.test_readme`, read what changed"
     for ours, theirs in zip(_NUMBER.findall(shown), _NUMBER.findall(printed), strict=True):
         assert float(ours) == pytest.approx(float(theirs), abs=TOLERANCE)
+
+
+def test_every_kind_of_block_is_shown() -> None:
+    assert {name for _, name, _ in SHOWN} >= {
+        "answer",
+        "results",
+        "report phone_upgrade.txt",
+        "report boiler_cover.json",
+    }
 
 
 def test_every_example_scores() -> None:
@@ -137,10 +149,9 @@ def test_fair_scores_below_unfair() -> None:
 
 
 if __name__ == "__main__":
-    text = PAGE.read_text(encoding="utf-8")
-    for name, made in BLOCKS.items():
-        text = text.replace(
-            f"<!-- {name} -->\n{block(text, name)}{chr(10) if block(text, name) else ''}<!-- end -->",
-            f"<!-- {name} -->\n{made()}\n<!-- end -->",
+    for page in PAGES:
+        page.write_text(
+            _BLOCK.sub(
+                lambda match: f"<!-- {match['name']} -->\n{BLOCKS[match['name']]()}\n<!-- end -->", page.read_text()
+            )
         )
-    PAGE.write_text(text, encoding="utf-8")

@@ -2,11 +2,12 @@
 
 Platt scaling for each output with a weak pull towards leaving the logit as it is, thresholds for
 the best F1, and the two models that add turns up to a conversation. Bands are cut where the
-calibration split shows the precision and the negative predictive value stated here.
+calibration split shows the precision and the negative predictive value stated here with confidence.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ from training.predictions import TurnLogits
 
 HIGH_PRECISION = 0.9
 LOW_NEGATIVE_PREDICTIVE_VALUE = 0.95
-_FEWEST_IN_BAND = 15
+_Z_90 = 1.2816
 _PRIOR = 2.0
 
 Floats = NDArray[np.float64]
@@ -91,16 +92,26 @@ def turn_scores(
     ]
 
 
+def wilson_lower(hits: int, count: int) -> float:
+    """The lower end of the one-sided 90 % interval of a share (Wilson, 1927)."""
+    share, z2 = hits / count, _Z_90 * _Z_90
+    spread = _Z_90 * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    return (share + z2 / (2 * count) - spread) / (1 + z2 / count)
+
+
 def _bands(risks: Floats, material: Floats) -> tuple[float, float]:
+    """Where `medium` and `high` begin: cuts beyond which the stated shares hold with 90 % confidence."""
+
+    def holds(chosen: NDArray[np.bool_], right: Floats, share: float) -> bool:
+        count = int(chosen.sum())
+        return count > 0 and wilson_lower(int(right[chosen].sum()), count) >= share
+
     grid = np.linspace(0.02, 0.98, 97)
-    high = [c for c in grid if (risks >= c).sum() >= _FEWEST_IN_BAND and material[risks >= c].mean() >= HIGH_PRECISION]
-    low = [
-        c
-        for c in grid
-        if (risks < c).sum() >= _FEWEST_IN_BAND and 1 - material[risks < c].mean() >= LOW_NEGATIVE_PREDICTIVE_VALUE
-    ]
-    high_from = float(min(high, default=0.8))
-    return round(min(float(max(low, default=0.2)), high_from), 2), round(high_from, 2)
+    high = [cut for cut in grid if holds(risks >= cut, material, HIGH_PRECISION)]
+    low = [cut for cut in grid if holds(risks < cut, 1 - material, LOW_NEGATIVE_PREDICTIVE_VALUE)]
+    # Where no cut holds, nobody is told that nothing or everything is the matter: the band stays empty.
+    high_from, medium_from = float(min(high, default=1.0)), float(max(low, default=0.0))
+    return round(min(medium_from, high_from), 2), round(high_from, 2)
 
 
 def calibrate(conversations: Sequence[LabelledConversation], logits: Sequence[Sequence[TurnLogits]]) -> Calibration:

@@ -159,8 +159,9 @@ def render(version: str, recipe: Mapping[str, Any], data: Mapping[str, Any], eva
         "",
         "## Bands",
         "",
-        f"Risk is `high` from {bands['high_from']} and `low` below {bands['medium_from']}, cut for a precision of 0.9 "
-        "and a negative predictive value of 0.95 on the calibration split, which also fitted the risk itself.",
+        f"Risk is `high` from {bands['high_from']} and `low` below {bands['medium_from']}, cut where the "
+        "calibration split, which also fitted the risk itself, shows with 90 % confidence that 0.9 of what is above is "
+        "of severity 2 or 3, and 0.95 of what is below is not. The test split tells whether that held.",
         "",
         _band(bands["calibration"], "calibration"),
         _band(bands["test"], "test"),

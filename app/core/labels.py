@@ -1,6 +1,7 @@
 """The label set as data: what softsell scores, by which definition, and which rules ask for it.
 
-This is the only place where a label's name is spelled out. The network's outputs follow the order
+This is the only place where a label is defined; what else spells out a name is tested against it. The
+network's outputs follow the order
 of `TURN_LABELS` and `EVIDENCE_LABELS`; `LABEL_SET_VERSION` moves with any change of name, order or
 definition, and a release made for another version is refused.
 """
