@@ -29,8 +29,8 @@ def labels_document() -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON with sorted keys, one value a line, so that two releases can be compared."""
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    """JSON with one value a line, so that two releases can be compared; order is kept, since the card follows it."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def data_facts(directory: Path = CORPUS) -> dict[str, Any]:
