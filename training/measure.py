@@ -55,7 +55,8 @@ def measure(release: Path, parts: dict[str, list[LabelledConversation]], quiet: 
     opened = open_release(release)
     scorer = Scorer(classifier_of(opened, "onnx", os.cpu_count() or 1), opened.calibration)
     test = parts["test"]
-    predictions = of_release(test, scorer, dict(opened.calibration.thresholds), quiet)
+    thresholds = dict(opened.calibration.thresholds)
+    predictions = of_release(test, scorer, thresholds, quiet)
     everyone: dict[str, Predictions] = {
         card.MODEL: predictions,
         card.FLOOR: baselines.TfIdf(parts["train"]).predict(parts["calibration"], test),
@@ -63,7 +64,6 @@ def measure(release: Path, parts: dict[str, list[LabelledConversation]], quiet: 
         "majority": baselines.majority(parts["train"], test),
     }
     beside = {name: Measured(test, predicted) for name, predicted in everyone.items()}
-    thresholds = dict(opened.calibration.thresholds)
     held_out = {
         "calibration": (parts["calibration"], of_release(parts["calibration"], scorer, thresholds, quiet)),
         "test": (test, predictions),

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from app.core.classifier import Classifier
 from app.core.text import clean
-from app.engine.windows import cut, windows
+from app.engine.windows import cut, shares, windows
 from training.corpus import LabelledConversation
 
 
@@ -36,14 +36,10 @@ def logits_of(conversation: LabelledConversation, classifier: Classifier) -> lis
     spans: list[list[tuple[int, int]]] = [[] for _ in roles]
     for window, fresh in windows(pieces):
         output = classifier.forward(window)
-        position = len(window.token_ids) - sum(len(pieces[index].token_ids) for index in fresh)
-        for index, logits in zip(fresh, output.piece_logits[-len(fresh) :], strict=True):
-            piece = pieces[index]
-            end = position + len(piece.token_ids)
+        for piece, logits, token_logits in shares(window, pieces[fresh.start : fresh.stop], output):
             turns[piece.turn].append(np.asarray(logits))
-            tokens[piece.turn].append(np.asarray(output.token_logits[position + 1 : end]))
+            tokens[piece.turn].append(np.asarray(token_logits))
             spans[piece.turn] += piece.spans
-            position = end
     return [TurnLogits(np.max(turns[i], axis=0), np.concatenate(tokens[i]), tuple(spans[i])) for i in range(len(roles))]
 
 

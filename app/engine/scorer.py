@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from app.core.calibration import Calibration
-from app.core.classifier import Classifier, Output
+from app.core.classifier import Classifier
 from app.core.conversation import Conversation, Turn
 from app.core.errors import DeadlineExceeded, InvalidConversation, LimitExceeded, ModelFailed, SoftsellError
 from app.core.evidence import Evidence, find
@@ -19,7 +19,10 @@ from app.core.labels import EVIDENCE_LABELS
 from app.core.scores import ConversationScore, TurnScore, add_up, turn_score
 from app.core.text import CleanText, clean
 from app.engine.limits import Limits
-from app.engine.windows import Piece, cut, windows
+from app.engine.windows import Piece, cut, shares, windows
+
+# A piece of a turn, its logits, and those of its tokens.
+_Part = tuple[Piece, Sequence[float], Sequence[Sequence[float]]]
 
 
 def _never() -> bool:
@@ -52,14 +55,19 @@ class Scorer:
         texts = self._checked(conversation)
         try:
             pieces = cut([turn.role for turn in conversation.turns], texts, self._classifier)
-            gathered: list[list[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]]]
-            gathered = [[] for _ in conversation.turns]
+            gathered: list[list[_Part]] = [[] for _ in conversation.turns]
             tokens = 0
             for window, fresh in windows(pieces):
                 if cancelled():
                     raise DeadlineExceeded("the conversation was not scored in time; send fewer turns or try again")
                 output = self._classifier.forward(window)
-                tokens += self._gather(output, len(window.token_ids), [pieces[index] for index in fresh], gathered)
+                for part in shares(window, pieces[fresh.start : fresh.stop], output):
+                    piece, logits, _ = part
+                    # Taking the highest logit of a long turn's pieces would hide what is not a number.
+                    if not all(map(math.isfinite, logits)):
+                        raise ModelFailed("the model gave a number that is not finite; this conversation has no score")
+                    gathered[piece.turn].append(part)
+                    tokens += len(piece.token_ids)
         except SoftsellError:
             raise
         except Exception as error:
@@ -97,30 +105,11 @@ class Scorer:
             raise InvalidConversation(f"turn {index} has no visible character; leave empty turns out", index)
         return text
 
-    @staticmethod
-    def _gather(
-        output: Output,
-        length: int,
-        fresh: Sequence[Piece],
-        gathered: list[list[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]]],
-    ) -> int:
-        """Hand each fresh piece its logits; they are the last ones of the window. Returns their tokens."""
-        count = sum(len(piece.token_ids) for piece in fresh)
-        position = length - count
-        for piece, logits in zip(fresh, output.piece_logits[-len(fresh) :], strict=True):
-            # Taking the highest logit of a long turn's pieces would hide what is not a number.
-            if not all(map(math.isfinite, logits)):
-                raise ModelFailed("the model gave a number that is not finite; this conversation has no score")
-            end = position + len(piece.token_ids)
-            gathered[piece.turn].append((piece, logits, output.token_logits[position + 1 : end]))
-            position = end
-        return count
-
     def _turn(
         self,
         index: int,
         turn: Turn,
-        parts: Sequence[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]],
+        parts: Sequence[_Part],
         evidence: bool,
     ) -> TurnScore:
         # A long turn shows what any of its pieces shows.
@@ -135,7 +124,7 @@ class Scorer:
     def _evidence(
         self,
         turn: Turn,
-        parts: Sequence[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]],
+        parts: Sequence[_Part],
         probabilities: dict[str, float],
     ) -> tuple[Evidence, ...]:
         spans = [span for piece, _, _ in parts for span in piece.spans]

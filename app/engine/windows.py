@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.chunks import piece_bounds, plan
-from app.core.classifier import Encoded, Window
+from app.core.classifier import Encoded, Output, Window
 from app.core.conversation import Role
 from app.core.text import CleanText
 
@@ -62,3 +62,17 @@ def windows(pieces: Sequence[Piece]) -> Iterator[tuple[Window, range]]:
             token_ids += pieces[index].token_ids
             ordinals += [ordinal] * len(pieces[index].token_ids)
         yield Window(tuple(token_ids), tuple(ordinals)), range(chunk.first, chunk.last)
+
+
+def shares(
+    window: Window, fresh: Sequence[Piece], output: Output
+) -> Iterator[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]]:
+    """Each fresh piece with its logits, and those of its tokens without the role token.
+
+    Fresh pieces are the last of their window, so theirs are the last logits.
+    """
+    position = len(window.token_ids) - sum(len(piece.token_ids) for piece in fresh)
+    for piece, logits in zip(fresh, output.piece_logits[-len(fresh) :], strict=True):
+        end = position + len(piece.token_ids)
+        yield piece, logits, output.token_logits[position + 1 : end]
+        position = end
