@@ -7,6 +7,7 @@ context are not learnt from twice. Augmentation changes the input and never the 
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +18,18 @@ from numpy.typing import NDArray
 from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS, Window
 from app.core.conversation import Role
 from app.core.labels import EVIDENCE_LABELS, MIS_SELLING, TURN_LABELS, names
-from app.core.text import clean
+from app.core.text import REDACTED, clean
 from app.engine.windows import Piece, cut, windows
 from app.model.tokenizer import TurnTokenizer
-from training.corpus import LabelledConversation, LabelledTurn
+from training.corpus import Evidence, LabelledConversation, LabelledTurn
 from training.recipe import Recipe
 
 _TURN_LABELS = {label.name: label for label in TURN_LABELS}
 _MIS_SELLING = frozenset(names(MIS_SELLING))
 _PUNCTUATION = set(string.punctuation) - {"'", "%", "$"}
+# A name or a number inside a sentence, as a redaction takes it out.
+_PRIVATE = re.compile(r"(?<=[^.!?\s] )(?:[A-Z][a-z]+|\d[\d,.]*\d|\d)(?!\w)")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 IGNORED = -1.0
 
 
@@ -110,11 +114,39 @@ def _unpunctuated(turn: LabelledTurn) -> LabelledTurn:
     return LabelledTurn(turn.role, text, turn.labels, turn.evidence, turn.empathy)
 
 
+def _redacted(turn: LabelledTurn) -> LabelledTurn:
+    """The turn with marks for names and numbers, padded with blanks so that spans stay."""
+    text = _PRIVATE.sub(lambda match: REDACTED.ljust(len(match[0])), turn.text)
+    return LabelledTurn(turn.role, text, turn.labels, turn.evidence, turn.empathy)
+
+
+def _segmented(turn: LabelledTurn) -> list[LabelledTurn]:
+    """A turn for each sentence, as a recogniser cuts them; the whole where a label has no sentence of its own."""
+    evidenced = frozenset().union(*(item.labels for item in turn.evidence))
+    cuts = [match.end() for match in _SENTENCE_END.finditer(turn.text)]
+    if turn.labels - evidenced or any(turn.empathy) or not cuts:
+        return [turn]
+    found: list[LabelledTurn] = []
+    for start, end in zip([0, *cuts], [*cuts, len(turn.text)], strict=True):
+        inside = [item for item in turn.evidence if start <= item.start and item.end <= end]
+        across = [item for item in turn.evidence if item.start < start < item.end]
+        if across:
+            return [turn]
+        evidence = tuple(Evidence(item.start - start, item.end - start, item.labels) for item in inside)
+        labels = frozenset().union(*(item.labels for item in inside))
+        found.append(LabelledTurn(turn.role, turn.text[start:end].rstrip(), labels, evidence, turn.empathy))
+    return found
+
+
 def augmented(conversation: LabelledConversation, recipe: Recipe, rng: random.Random) -> LabelledConversation:
-    """The conversation, now and then without its beginning or without punctuation."""
+    """The conversation, now and then without its beginning, cut into sentences, redacted or without punctuation."""
     turns: Sequence[LabelledTurn] = conversation.turns
     if rng.random() < recipe.cropped_rate and len(turns) > 4:
         turns = turns[rng.randrange(1, len(turns) // 2) :]
+    if rng.random() < recipe.segmented_rate:
+        turns = [part for turn in turns for part in _segmented(turn)]
+    if rng.random() < recipe.redacted_rate:
+        turns = [_redacted(turn) for turn in turns]
     if rng.random() < recipe.unpunctuated_rate:
         turns = [_unpunctuated(turn) for turn in turns]
     return LabelledConversation(

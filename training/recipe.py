@@ -20,10 +20,13 @@ class Recipe:
     warmup_share: float = 0.08
     dropout: float = 0.1
     evidence_weight: float = 4.0
-    # Augmentation: how often a token is masked, a turn loses its punctuation, a conversation its beginning.
+    # Augmentation: how often a token is masked, a conversation loses its punctuation or its beginning, has
+    # marks in place of names and numbers, or is cut into sentences.
     mask_rate: float = 0.08
     unpunctuated_rate: float = 0.25
     cropped_rate: float = 0.25
+    redacted_rate: float = 0.15
+    segmented_rate: float = 0.2
     gradient_norm: float = 1.0
     # Without, the encoder is small and starts from nothing: for running the whole chain as a test.
     pretrained: bool = True

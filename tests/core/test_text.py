@@ -46,7 +46,7 @@ def test_a_span_leads_back_to_the_disguised_word() -> None:
 @given(st.text(alphabet=st.characters(codec=None)))
 def test_total_on_any_string_with_offsets_that_lead_back(original: str) -> None:
     folded = clean(original)
-    assert len(folded.origins) == len(folded.text) + 1
+    assert len(folded.origins) == len(folded.ends) == len(folded.text)
     assert list(folded.origins) == sorted(folded.origins)
     for position in range(len(folded.text)):
         start, end = folded.original_span(position, position + 1)
@@ -58,3 +58,23 @@ def test_total_on_any_string_with_offsets_that_lead_back(original: str) -> None:
 def test_folding_twice_changes_nothing_more(original: str) -> None:
     once = clean(original).text
     assert clean(once).text == once
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "[PERSON_NAME]", "[PII]", "<NAME>", "{{DATE}}", "####", "****", "XXXX", "[redacted]", "[NAME-1]", "<<CARD NUMBER>>",
+    ],
+)  # fmt: skip
+def test_every_mark_of_a_redaction_is_one(mark: str) -> None:
+    original = f"hello {mark}, guaranteed"
+    folded = clean(original)
+    assert folded.text == "hello ~, guaranteed"
+    assert folded.original_span(6, 7) == (6, 6 + len(mark))
+    start, end = folded.original_span(9, 19)
+    assert original[start:end] == "guaranteed"
+
+
+@pytest.mark.parametrize("text", ["[laughs] ok", "**no**", "f***ing", "xx", "a #1 offer", "if x < Y and Z > 2", "[sic]"])
+def test_what_is_no_redaction_stays(text: str) -> None:
+    assert clean(text).text == text
