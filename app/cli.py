@@ -96,17 +96,20 @@ def _items(file: str) -> list[_Item]:
     """What a file holds. A conversation without id takes the file's name, and its line if it has one."""
     from app.core.conversation import Conversation
     from app.core.errors import UnreadableTranscript
+    from app.transcripts.document import Document
     from app.transcripts.registry import read
+    from app.transcripts.roles import assign
 
     try:
-        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        document = Document.of(sys.stdin.buffer.read()) if file == STDIN else Document.open(Path(file))
     except OSError as error:
         return [_Item(file, UnreadableTranscript(f"cannot be read ({error.strerror}); give the path of a file"))]
     name = "stdin" if file == STDIN else Path(file).name
     items: list[_Item] = []
-    for entry in read(content):
+    for entry in read(document):
         outcome = entry.outcome
         if isinstance(outcome, Conversation):
+            outcome, _ = assign(outcome, {})
             where = file if entry.line is None else f"{file}: line {entry.line}"
             if outcome.id is None:
                 outcome = replace(outcome, id=name if entry.line is None else f"{name}:{entry.line}")

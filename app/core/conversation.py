@@ -28,7 +28,9 @@ class Channel(StrEnum):
 class Turn:
     """One uninterrupted utterance or message.
 
-    `text` is exactly what the caller sent; offsets into it count Unicode code points.
+    `text` is exactly what the caller sent; offsets into it count Unicode code points. `is_final` is
+    false for a recognition that may still change; `confidence`, 0 to 1, is the recogniser's own;
+    `pointer` says where in the source the turn stands: a JSON pointer (RFC 6901) or `line 12`.
     """
 
     id: str
@@ -37,13 +39,20 @@ class Turn:
     start_ms: int | None = None
     end_ms: int | None = None
     speaker: str | None = None
+    is_final: bool = True
+    confidence: float | None = None
+    pointer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Turns in the order in which they were spoken."""
+    """Turns in the order in which they were spoken.
+
+    `source_categories` are what the source itself found, in its own words, passed through unread.
+    """
 
     turns: tuple[Turn, ...]
     id: str | None = None
     channel: Channel | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    source_categories: tuple[str, ...] = ()

@@ -76,7 +76,10 @@ def _without_marks(folded: CleanText) -> CleanText:
     spans = redactions(folded.text)
     if not spans:
         return folded
-    text, origins, ends, done = [], [], [], 0
+    text: list[str] = []
+    origins: list[int] = []
+    ends: list[int] = []
+    done = 0
     for start, end in [*spans, (len(folded.text), len(folded.text))]:
         text.append(folded.text[done:start])
         origins.extend(folded.origins[done:start])

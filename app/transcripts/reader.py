@@ -1,7 +1,9 @@
 """What a transcript format is: how it is recognised, and how it is read.
 
-To add one, put one file into `formats/` that defines `READER`, and one sample of it into
-`tests/transcripts/samples/<name of the reader>/`. Nothing else needs to know.
+To add one, put one file into `formats/` that defines `READER`, a `JsonReader` for a shape of JSON or
+a `Reader` for anything else, and one sample of it into `tests/transcripts/samples/<its name>/`.
+Nothing else needs to know. A reader gives a speaker the role that the source itself states and
+`unknown` otherwise; `app.transcripts.roles` does the rest.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from app.core.conversation import Conversation
 from app.core.errors import UnreadableTranscript
 from app.transcripts.document import Document
+from app.transcripts.tree import Node
 
 
 class Rank(IntEnum):
@@ -27,27 +31,49 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something of the source that became no turn: where it stood, and why, in words that quote nothing."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that a document holds: a conversation, or why there is none.
 
     `line` is where it stands in a document of one conversation a line, counted from 1; `None` where
-    it is the whole document.
+    it is not one. `format` is the name of its reader, which the registry fills in.
     """
 
     outcome: Conversation | UnreadableTranscript
     line: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonReader:
+    """A shape of JSON, be it a document, a line of one, or a part of another format's document.
+
+    `name` is what callers write, `title` what people read. `recognises` must not raise on any value.
+    `read` yields at least one entry, or raises `UnreadableTranscript` and nothing else; where one of
+    several conversations is broken, it yields that error as an entry and goes on.
+    """
+
+    name: str
+    title: str
+    recognises: Callable[[Any], bool]
+    read: Callable[[Node], Iterable[Entry]]
+    rank: Rank = Rank.SPECIFIC
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A format.
-
-    `recognises` must not raise. `read` yields at least one entry, or raises `UnreadableTranscript`
-    and nothing else; where one of several conversations is broken, it yields that error as an
-    entry and goes on.
-    """
+    """Any other format; as `JsonReader`, but of a document. `recognises` may raise `UnreadableTranscript`."""
 
     name: str
+    title: str
     recognises: Callable[[Document], bool]
     read: Callable[[Document], Iterable[Entry]]
     rank: Rank = Rank.SPECIFIC

@@ -26,8 +26,9 @@ _BOT = (
     "ai agent, ai assistant, automated agent, bot, chat bot, chatbot, ivr, virtual agent, virtual assistant, voicebot"
 )
 _SYSTEM = "system, system message"
-# Speakers who are neither side, known here only so that a single turn of theirs is seen as one.
-_OTHERS = "interpreter, manager, speaker, supervisor, team leader, translator, unknown"
+# Speakers of whom the name does not tell the side, and who may be of neither.
+_THIRD_PARTIES = "interpreter, manager, supervisor, team leader, translator"
+_ANYBODY = "channel, participant, speaker, unknown"
 
 _ROLES: dict[str, Role] = {
     name: role
@@ -36,7 +37,8 @@ _ROLES: dict[str, Role] = {
         (_CUSTOMER, Role.CUSTOMER),
         (_BOT, Role.BOT),
         (_SYSTEM, Role.SYSTEM),
-        (_OTHERS, Role.UNKNOWN),
+        (_THIRD_PARTIES, Role.UNKNOWN),
+        (_ANYBODY, Role.UNKNOWN),
     )
     for name in names.split(", ")
 }
@@ -46,14 +48,19 @@ _LETTERS = {"A": Role.AGENT, "C": Role.CUSTOMER}
 
 
 def _plain(name: str) -> str:
-    """Lower case, single spaces, without the number of `Agent 2`."""
-    return " ".join(name.casefold().replace("_", " ").rstrip(" #.0123456789").split())
+    """Lower case, single spaces, without the number of `Agent 2` and the name of `Agent (Jo)`."""
+    return " ".join(name.partition(" (")[0].casefold().replace("_", " ").rstrip(" #.0123456789").split())
 
 
 def is_well_known(name: str) -> bool:
     """Whether a name is on the table, for either side or as somebody else; letters are not."""
     plain = _plain(name)
     return plain in _ROLES or plain in _SELF
+
+
+def is_third_party(name: str) -> bool:
+    """Whether a name is of somebody who need be on neither side, so that it is never the one left over."""
+    return _plain(name) in _THIRD_PARTIES.split(", ")
 
 
 def are_agent_and_customer(letters: Set[str]) -> bool:

@@ -37,6 +37,37 @@ class Node:
             raise self.error("must be a list")
         return (Node(value, f"{self.path}[{index}]") for index, value in enumerate(self.value))
 
+    @property
+    def pointer(self) -> str:
+        """The path as a JSON pointer (RFC 6901), such as `/turns/3`."""
+        steps = self.path.replace("[", ".").replace("]", "").split(".")
+        return "".join(f"/{step}" for step in steps if step)
+
+    def items(self) -> list[Node]:
+        """The elements, and none where the field is absent. Raises `UnreadableTranscript` if it is no list."""
+        return [] if self.value is None else list(self)
+
+    def number(self) -> float | None:
+        """A finite number or `None`; raises `UnreadableTranscript` otherwise."""
+        if self.value is None:
+            return None
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not math.isfinite(self.value):
+            raise self.error("must be a finite number")
+        return self.value
+
+    def share(self) -> float | None:
+        """A recogniser's confidence, 0 to 1; `None` where there is none or it is on no such scale."""
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            return None
+        return float(value)
+
+    def label(self) -> str | None:
+        """A text or a whole number as the label of a speaker or an id; raises `UnreadableTranscript` otherwise."""
+        if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < 1 << 63:
+            return str(self.value)
+        return self.optional_text()
+
     def error(self, demand: str) -> UnreadableTranscript:
         """The error that this value does not meet `demand`, to be raised."""
         return UnreadableTranscript(f"`{self.path}` {demand}" if self.path else f"the document {demand}")
@@ -60,7 +91,7 @@ class Node:
         return self.value
 
     def milliseconds(self, unit_ms: float = 1) -> int | None:
-        """A time of `unit_ms` milliseconds a unit, as whole milliseconds, or `None`."""
+        """A time of `unit_ms` milliseconds a unit (1000 for seconds), as whole milliseconds, or `None`."""
         if self.value is None:
             return None
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):

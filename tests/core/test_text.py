@@ -63,9 +63,18 @@ def test_folding_twice_changes_nothing_more(original: str) -> None:
 @pytest.mark.parametrize(
     "mark",
     [
-        "[PERSON_NAME]", "[PII]", "<NAME>", "{{DATE}}", "####", "****", "XXXX", "[redacted]", "[NAME-1]", "<<CARD NUMBER>>",
+        "[PERSON_NAME]",
+        "[PII]",
+        "<NAME>",
+        "{{DATE}}",
+        "####",
+        "****",
+        "XXXX",
+        "[redacted]",
+        "[NAME-1]",
+        "<<CARD NUMBER>>",
     ],
-)  # fmt: skip
+)
 def test_every_mark_of_a_redaction_is_one(mark: str) -> None:
     original = f"hello {mark}, guaranteed"
     folded = clean(original)
@@ -75,6 +84,8 @@ def test_every_mark_of_a_redaction_is_one(mark: str) -> None:
     assert original[start:end] == "guaranteed"
 
 
-@pytest.mark.parametrize("text", ["[laughs] ok", "**no**", "f***ing", "xx", "a #1 offer", "if x < Y and Z > 2", "[sic]"])
+@pytest.mark.parametrize(
+    "text", ["[laughs] ok", "**no**", "f***ing", "xx", "a #1 offer", "if x < Y and Z > 2", "[sic]"]
+)
 def test_what_is_no_redaction_stays(text: str) -> None:
     assert clean(text).text == text

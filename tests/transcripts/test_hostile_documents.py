@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.core.conversation import Conversation, Role
 from app.core.errors import UnreadableTranscript
+from app.transcripts.document import Document
 from app.transcripts.registry import read
 
 CANARY = "zebrafish"
@@ -60,7 +61,7 @@ lines = st.lists(
 
 
 def check(content: bytes) -> None:
-    entries = list(read(content))
+    entries = list(read(Document.of(content)))
     assert entries
     for entry in entries:
         if isinstance(entry.outcome, Conversation):
@@ -127,7 +128,7 @@ def test_no_part_of_an_error_holds_the_text() -> None:
         CANARY.encode() + b"\xff",
     ]
     for content in documents:
-        (entry,) = read(content)
+        (entry,) = read(Document.of(content))
         error: BaseException | None = entry.outcome if isinstance(entry.outcome, Exception) else None
         assert error is not None
         while error is not None:

@@ -10,14 +10,19 @@ from app.core.conversation import Conversation, Role
 from app.transcripts.document import Document
 from app.transcripts.formats.plain_text import READER
 from app.transcripts.registry import read
+from app.transcripts.roles import assign
 
 AGENT, CUSTOMER, UNKNOWN = Role.AGENT, Role.CUSTOMER, Role.UNKNOWN
 
 
-def turns(text: str) -> list[tuple[Role, str]]:
-    (entry,) = read(text.encode())
+def conversation(text: str) -> Conversation:
+    (entry,) = read(Document.of(text.encode()))
     assert isinstance(entry.outcome, Conversation), entry.outcome
-    return [(turn.role, turn.text) for turn in entry.outcome.turns]
+    return assign(entry.outcome, {})[0]
+
+
+def turns(text: str) -> list[tuple[Role, str]]:
+    return [(turn.role, turn.text) for turn in conversation(text).turns]
 
 
 @pytest.mark.parametrize(
@@ -109,8 +114,9 @@ def test_line_ends_of_all_systems_give_the_same() -> None:
         ("You: x\nAgent: y", [CUSTOMER, AGENT]),
         ("Me: x\nDana Roy: y\nDana Roy: z", [UNKNOWN] * 3),
         ("Me: x\nAgent: y\nCustomer: z", [UNKNOWN, AGENT, CUSTOMER]),
-        ("Jo: x\nAgent: y\nJo: z", [UNKNOWN, AGENT, UNKNOWN]),
-        ("Agent: x\n[00:05] Dana Roy: y", [AGENT, UNKNOWN]),
+        ("Jo: x\nAgent: y\nJo: z", [CUSTOMER, AGENT, CUSTOMER]),
+        ("Agent: x\n[00:05] Dana Roy: y", [AGENT, CUSTOMER]),
+        ("Agent: x\nJo: y\nKim: z\nJo: a\nKim: b", [AGENT, *[UNKNOWN] * 4]),
         ("Agent: x\nSupervisor: y", [AGENT, UNKNOWN]),
         ("Chatbot: x\nCustomer: y", [Role.BOT, CUSTOMER]),
         ("System: x\nCustomer: y", [Role.SYSTEM, CUSTOMER]),
@@ -118,15 +124,13 @@ def test_line_ends_of_all_systems_give_the_same() -> None:
         ("Anna: x\nBen: y\nAnna: z\nBen: w", [UNKNOWN] * 4),
     ],
 )
-def test_nobody_is_guessed_beyond_the_table(text: str, roles: list[Role]) -> None:
+def test_roles_go_by_the_table_and_by_who_is_left(text: str, roles: list[Role]) -> None:
     assert [role for role, _ in turns(text)] == roles
 
 
 def test_speakers_and_times_are_kept() -> None:
     text = "[00:00] Agent: a\n01:02:03,5 - Dana Roy: b\nCustomer (Kim) : c\n[10:30 PM] Agent: d\nAgent [01:01]: e\n"
-    (entry,) = read(text.encode())
-    assert isinstance(entry.outcome, Conversation)
-    assert [(turn.id, turn.speaker, turn.start_ms) for turn in entry.outcome.turns] == [
+    assert [(turn.id, turn.speaker, turn.start_ms) for turn in conversation(text).turns] == [
         ("0", "Agent", 0),
         ("1", "Dana Roy", 3_723_500),
         ("2", "Customer (Kim)", None),

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from app.core.conversation import Conversation, Turn
+from app.core.conversation import Conversation, Role, Turn
 from app.transcripts.document import Document
 from app.transcripts.reader import Entry, Rank, Reader
-from app.transcripts.speakers import are_agent_and_customer, is_well_known, roles_of
+from app.transcripts.speakers import are_agent_and_customer, is_well_known
 
 # Lengths are bounded so that no line, however long, takes more than a time that grows with it.
 _TIME = r"(?:(\d{1,2}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,3}))?(?:\s?([AaPp])\.?[Mm]\.?)?"
@@ -58,6 +58,7 @@ class _Opening:
 class _Spoken:
     speaker: str
     time_ms: int | None
+    line: int
     lines: list[str] = field(default_factory=list)
 
 
@@ -133,9 +134,9 @@ def _openers(openings: Sequence[_Opening | None]) -> list[_Opening | None]:
 def _spoken(document: Document) -> list[_Spoken]:
     openings = _openers([_opening(line) for line in document.lines])
     found: list[_Spoken] = []
-    for line, opening in zip(document.lines, openings, strict=True):
+    for number, (line, opening) in enumerate(zip(document.lines, openings, strict=True), 1):
         if opening:
-            found.append(_Spoken(opening.speaker, opening.time_ms, [opening.text]))
+            found.append(_Spoken(opening.speaker, opening.time_ms, number, [opening.text]))
         elif found and any(character.isalnum() for character in line):
             found[-1].lines.append(_continuation(line.strip()))
     return found
@@ -149,13 +150,12 @@ def _continuation(line: str) -> str:
 
 
 def _conversation(document: Document) -> Conversation | None:
-    spoken = _spoken(document)
-    roles = roles_of({_bare(item.speaker) for item in spoken})
     turns: list[Turn] = []
-    for item in spoken:
+    for item in _spoken(document):
         if text := "\n".join(line for line in item.lines if line):
-            role = roles[_bare(item.speaker)]
-            turns.append(Turn(str(len(turns)), role, text, item.time_ms, speaker=item.speaker))
+            index = str(len(turns))
+            pointer = f"line {item.line}"
+            turns.append(Turn(index, Role.UNKNOWN, text, item.time_ms, speaker=item.speaker, pointer=pointer))
     return Conversation(tuple(turns)) if turns else None
 
 
@@ -172,4 +172,4 @@ def _read(document: Document) -> Iterator[Entry]:
         yield Entry(conversation)
 
 
-READER = Reader("plain text", _recognises, _read, Rank.FALLBACK)
+READER = Reader("plain_text", "Plain text", _recognises, _read, Rank.FALLBACK)

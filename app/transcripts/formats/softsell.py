@@ -1,4 +1,4 @@
-"""softsell's own JSON: one conversation, as `POST /v1/score` takes it, or bare.
+"""softsell's own JSON: one conversation, as `POST /v1/score` takes it, or bare; one a line in JSON Lines.
 
     {"conversation": {"id": "c1", "turns": [{"role": "agent", "text": "…"}]}}
     {"id": "c1", "turns": [{"role": "agent", "text": "…"}]}
@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role, Turn
-from app.transcripts.document import Document
-from app.transcripts.reader import Entry, Rank, Reader
+from app.transcripts.reader import Entry, JsonReader, Rank
 from app.transcripts.tree import Node
 
 
-def is_conversation(value: Any) -> bool:
+def _is_conversation(value: Any) -> bool:
     """Whether a parsed value is a conversation, or a request to score one, be it a broken one."""
     if not isinstance(value, dict):
         return False
@@ -26,9 +25,7 @@ def is_conversation(value: Any) -> bool:
     return "turns" in value or (isinstance(inner, dict) and "turns" in inner)
 
 
-def conversation_of(value: Any) -> Conversation:
-    """The conversation. Raises `UnreadableTranscript`, which names the field."""
-    root = Node(value)
+def _conversation(root: Node) -> Conversation:
     if "turns" not in root.value:
         root = root["conversation"]
     turns = tuple(_turn(node, index) for index, node in enumerate(root["turns"]))
@@ -58,6 +55,7 @@ def _turn(node: Node, index: int) -> Turn:
         start_ms,
         end_ms,
         node["speaker"].optional_text(),
+        pointer=node.pointer,
     )
 
 
@@ -70,8 +68,8 @@ def _metadata(node: Node) -> dict[str, str]:
     return {Node(key, "metadata").text(): Node(value, "metadata").text() for key, value in node.value.items()}
 
 
-def _read(document: Document) -> Iterator[Entry]:
-    yield Entry(conversation_of(document.json))
+def _read(node: Node) -> Iterator[Entry]:
+    yield Entry(_conversation(node))
 
 
-READER = Reader("softsell JSON", lambda document: is_conversation(document.json), _read, Rank.GENERIC)
+READER = JsonReader("softsell", "softsell's own JSON", _is_conversation, _read, Rank.GENERIC)

@@ -1,0 +1,120 @@
+"""Who is who: each speaker's role, and how it was found.
+
+In this order: what the source states, the caller's map, well-known names (`Agent`, `Caller`, …),
+the one role that is left where two speak, and at last a guess. A guess is told as one, with its
+confidence; below `LEAST_CONFIDENCE` the speaker keeps the role `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from app.core.conversation import Conversation, Role, Turn
+from app.transcripts.speakers import is_third_party, roles_of
+
+LEAST_CONFIDENCE = 0.8
+_OTHER_SIDE = {Role.AGENT: Role.CUSTOMER, Role.CUSTOMER: Role.AGENT}
+_SIDES = frozenset(_OTHER_SIDE)
+
+Guesser = Callable[[Mapping[str, Sequence[str]]], Mapping[str, tuple[Role, float]]]
+"""From what each unknown speaker says, to their role and the confidence in it, 0 to 1."""
+
+
+class Basis(StrEnum):
+    """How a role was found."""
+
+    SOURCE = "source"
+    MAP = "map"
+    NAME = "name"
+    REMAINING = "remaining"
+    GUESS = "guess"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One speaker of a conversation; `label` is `None` for turns of which the source names none.
+
+    `confidence` is of a guess alone, also of one that was too weak to be taken.
+    """
+
+    label: str | None
+    role: Role
+    basis: Basis
+    turns: int
+    confidence: float | None = None
+
+
+def _key(label: str) -> str:
+    return " ".join(label.casefold().split())
+
+
+def _given(label: str, given: Mapping[str, Role]) -> Role | None:
+    """The role that the caller's map gives a label: by itself, by `channel 1`, or by the domain of an address."""
+    key = _key(label)
+    names = [key, key.removeprefix("channel "), key.removeprefix("speaker "), key.rpartition("@")[2]]
+    return next((given[name] for name in names if name in given), None)
+
+
+def assign(
+    conversation: Conversation, given: Mapping[str, Role], guess: Guesser | None = None
+) -> tuple[Conversation, tuple[Speaker, ...]]:
+    """The conversation with a role for each speaker as far as one is found, and how each was.
+
+    Args:
+        conversation: as a reader gave it.
+        given: the caller's map, from a speaker's label, channel number or domain to a role.
+        guess: asked last, and only where no agent or no customer is known.
+    """
+    given = {_key(label).removeprefix("@"): role for label, role in given.items()}
+    # A source may know a speaker by two roles, as one who is put through does; its word stands for each turn.
+    labels = dict.fromkeys(turn.speaker for turn in conversation.turns if turn.role is Role.UNKNOWN and turn.speaker)
+    by_name = roles_of(labels)
+    found: dict[str, tuple[Role, Basis, float | None]] = {}
+    for label in labels:
+        mapped = _given(label, given)
+        if mapped is not None:
+            found[label] = (mapped, Basis.MAP, None)
+        elif by_name[label] is not Role.UNKNOWN:
+            found[label] = (by_name[label], Basis.NAME, None)
+    known = {turn.role for turn in conversation.turns} | {role for role, _, _ in found.values()}
+    open_labels = [label for label in labels if label not in found and not is_third_party(label)]
+    unnamed = any(turn.role is Role.UNKNOWN and not turn.speaker for turn in conversation.turns)
+    sides = known & _SIDES
+    if len(open_labels) == 1 and len(sides) == 1 and not unnamed:
+        (side,) = sides
+        found[open_labels[0]] = (_OTHER_SIDE[side], Basis.REMAINING, None)
+    elif open_labels and len(sides) < 2 and guess:
+        said = {
+            label: [turn.text for turn in conversation.turns if turn.speaker == label and turn.role is Role.UNKNOWN]
+            for label in open_labels
+        }
+        for label, (role, confidence) in guess(said).items():
+            sure = confidence >= LEAST_CONFIDENCE
+            found[label] = (role if sure else Role.UNKNOWN, Basis.GUESS if sure else Basis.NONE, confidence)
+
+    turns = tuple(
+        replace(turn, role=found[turn.speaker][0]) if turn.role is Role.UNKNOWN and turn.speaker in found else turn
+        for turn in conversation.turns
+    )
+    return replace(conversation, turns=turns), _speakers(conversation.turns, turns, found)
+
+
+def _speakers(
+    before: Sequence[Turn], after: Sequence[Turn], found: Mapping[str, tuple[Role, Basis, float | None]]
+) -> tuple[Speaker, ...]:
+    counts: dict[tuple[str | None, Role, Basis, float | None], int] = {}
+    for old, new in zip(before, after, strict=True):
+        basis, confidence = Basis.SOURCE, None
+        if old.role is Role.UNKNOWN:
+            _, basis, confidence = found.get(old.speaker or "", (Role.UNKNOWN, Basis.NONE, None))
+        key = (new.speaker, new.role, basis, confidence)
+        counts[key] = counts.get(key, 0) + 1
+    return tuple(Speaker(label, role, basis, n, confidence) for (label, role, basis, confidence), n in counts.items())
+
+
+def are_known(conversation: Conversation) -> bool:
+    """Whether some turn is the agent's, without which nothing of worth can be scored."""
+    return any(turn.role is Role.AGENT for turn in conversation.turns)
