@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app import __version__
-from app.api import health, labels, model, problems, scores
+from app.api import health, labels, model, problems, scores, transcripts
 from app.api.guards import BodyGuard
 from app.api.ledger import Ledger
 from app.api.openapi import openapi
@@ -51,7 +51,14 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     application.state.runtime = runtime
-    for router in (scores.router(runtime, body), labels.router(), model.router(runtime), health.router(runtime)):
+    routers = (
+        scores.router(runtime, body),
+        transcripts.router(),
+        labels.router(),
+        model.router(runtime),
+        health.router(runtime),
+    )
+    for router in routers:
         application.include_router(router)
 
     # The last one added is the outermost.

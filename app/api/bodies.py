@@ -1,8 +1,8 @@
-"""Reading a JSON body strictly: what two readers could understand in two ways is refused.
+"""Reading a body: JSON strictly, and any other document as a transcript.
 
 Stock parsers let the last of two equal keys win and take NaN for a number. Here both are errors,
-as are invalid UTF-8 and nesting without end. `READERS` has one entry a media type: it makes of a
-body what the request's model validates.
+as are invalid UTF-8 and nesting without end. A body that is another system's transcript becomes
+the request `{"transcript": …}`, so that one model and one handler serve all.
 """
 
 from __future__ import annotations
@@ -14,10 +14,27 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
 from app.api.problems import Refused
+from app.transcripts.reader import Rank
+from app.transcripts.registry import json_reader_of
 
 JSON = "application/json"
+# What a transcript may be sent as; what it is, its content tells.
+TRANSCRIPT_TYPES = (
+    "application/octet-stream",
+    "application/jsonl",
+    "application/x-ndjson",
+    "application/vcon",
+    "application/vcon+json",
+    "application/x-subrip",
+    "application/vnd.apache.parquet",
+    "text/plain",
+    "text/vtt",
+    "text/csv",
+    "text/tab-separated-values",
+)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -56,16 +73,38 @@ def read_json(body: bytes) -> Any:
         raise Refused(400, "the document is nested too deep", "too_deep") from None
 
 
-READERS: Mapping[str, Callable[[bytes], Any]] = {JSON: read_json}
+def _read_request(body: bytes) -> Any:
+    """A request, or another system's JSON as the request to score it."""
+    value = read_json(body)
+    reader = json_reader_of(value, Rank.SPECIFIC)
+    return {"transcript": value} if reader else value
+
+
+def _read_transcript(body: bytes) -> Any:
+    return {"transcript": body}
+
+
+READERS: Mapping[str, Callable[[bytes], Any]] = {
+    JSON: _read_request,
+    **dict.fromkeys(TRANSCRIPT_TYPES, _read_transcript),
+}
 
 
 class _DocumentRequest(Request):
-    """A request whose body is read by one of `READERS`."""
+    """A request whose body is read by one of `READERS`, by the media type with which it came."""
+
+    def __init__(self, scope: Scope, receive: Receive, sent_as: str) -> None:
+        super().__init__(scope, receive)
+        self._sent_as = sent_as
 
     async def json(self) -> Any:
         """The body as the reader of its media type gives it."""
-        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return READERS[media_type](await self.body())
+        return READERS[self._sent_as](await self.body())
+
+
+def media_type(request: Request) -> str:
+    """The media type of a body, without parameters and in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class DocumentRoute(APIRoute):
@@ -76,11 +115,15 @@ class DocumentRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_document(request: Request) -> Response:
-            given, _, parameters = request.headers.get("content-type", "").partition(";")
+            _, _, parameters = request.headers.get("content-type", "").partition(";")
             charset = parameters.lower().replace(" ", "").replace('"', "").partition("charset=")[2].partition(";")[0]
-            if given.strip().lower() not in READERS or charset not in ("", "utf-8", "utf8"):
-                raise Refused(415, f"send the body as {' or '.join(READERS)}, in UTF-8")
-            document = _DocumentRequest(request.scope, request.receive)
+            if media_type(request) not in READERS or charset not in ("", "utf-8", "utf8"):
+                known = ", ".join(TRANSCRIPT_TYPES)
+                raise Refused(415, f"send JSON as {JSON} and another transcript as one of {known}, in UTF-8")
+            # FastAPI asks `json()` for the body only where the header says JSON.
+            headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
+            scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
+            document = _DocumentRequest(scope, request.receive, media_type(request))
             if not await document.body():
                 # FastAPI asks for no JSON where there is no body.
                 read_json(b"")

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from app.core.conversation import Channel, Conversation, Role, Turn
 from app.engine.limits import Limits
+from app.transcripts.registry import AUTO, format_names
 
 # The largest integer that every JSON reader keeps exactly.
 _LARGEST_MS = 2**53 - 1
@@ -93,10 +94,29 @@ class Options(Strict):
 
 
 class ScoreBody(Strict):
-    """A conversation to score, whatever the bounds; see `score_request`."""
+    """A conversation or a transcript to score, whatever the bounds; see `score_request`."""
 
-    conversation: Any
+    conversation: Any = None
+    transcript: Any = Field(
+        None,
+        description="In place of a conversation: a transcript of any known format, as text or as JSON. "
+        "It may also be sent as the body itself.",
+    )
+    format: StrictStr = Field(AUTO, description="The transcript's format, where its content should not tell.")
+    roles: dict[str, Role] = Field(
+        default_factory=dict,
+        description="Who is who in the transcript, where it does not say: a speaker's label, channel number or "
+        "domain, and the role.",
+    )
     options: Options = Field(default_factory=Options, description="What the answer holds; everything if left out.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ScoreBody":
+        if (self.conversation is None) == (self.transcript is None):
+            raise PydanticCustomError("one_source", "send either `conversation` or `transcript`")
+        if self.format not in (AUTO, *format_names()):
+            raise PydanticCustomError("format", f"`format` is one of {AUTO}, {', '.join(format_names())}")
+        return self
 
     def parsed(self) -> Conversation:
         """The conversation as the core has it; turns without id get their index, if no turn has it as id."""
@@ -170,9 +190,13 @@ def score_request(limits: Limits) -> type[ScoreBody]:
         )
 
     class ScoreRequest(ScoreBody):
-        """A conversation to score."""
+        """A conversation or a transcript to score."""
 
-        conversation: ConversationBody = Field(description="What was said, by whom, in order.")
+        # Absent beside a transcript, but never null on the wire.
+        conversation: ConversationBody = Field(
+            default_factory=lambda: None,  # type: ignore[assignment]
+            description="What was said, by whom, in order.",
+        )
 
     return ScoreRequest
 

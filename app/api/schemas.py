@@ -6,6 +6,7 @@ against `app.core.labels`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -14,9 +15,13 @@ from app.core.calibration import Band
 from app.core.conversation import Conversation, Role
 from app.core.labels import EMPATHY_DIMENSIONS, TURN_LABELS
 from app.core.scores import ConversationScore, TurnScore
+from app.transcripts.intake import Taken
+from app.transcripts.reader import LeftOut
+from app.transcripts.roles import Basis, Speaker
 
 # More digits than these say nothing, and cost a third of the answer's size.
 _DIGITS = 6
+MOST_LEFT_OUT = 100
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -128,6 +133,35 @@ class Truncation(BaseModel):
     reason: str = Field(description="A stable code.")
 
 
+class SpeakerAnswer(BaseModel):
+    """A speaker of a transcript, and how the role was found."""
+
+    speaker: str | None = Field(description="As the transcript labels them; null for turns without a label.")
+    role: Role = Field(description="The role that their turns are scored by.")
+    basis: Basis = Field(
+        description="source: the transcript says so; map: your roles; name: a well-known name; remaining: the one "
+        "left of two; guess: by what they say; none: not known."
+    )
+    confidence: Probability | None = Field(description="Of a guess, also of one too weak to be taken; else null.")
+    turns: int = Field(description="How many turns they have in this role.")
+
+
+class LeftOutAnswer(BaseModel):
+    """Something of a transcript that became no turn."""
+
+    where: str = Field(description="A JSON pointer (RFC 6901) or a line.")
+    reason: str = Field(description="Why, without words of the transcript.")
+
+
+class Source(BaseModel):
+    """How a transcript was read."""
+
+    format: str = Field(description="The format that it was found to be of.")
+    speakers: list[SpeakerAnswer] = Field(description="Who speaks, and how each role was found.")
+    left_out: list[LeftOutAnswer] = Field(description="What became no turn, and why; at most 100.")
+    categories: list[str] = Field(description="What the source itself had found, in its own words; not scored.")
+
+
 class Abstained(BaseModel):
     """A part of the answer that is null, and why."""
 
@@ -157,10 +191,34 @@ class ScoreAnswer(BaseModel):
     truncated: list[Truncation] = Field(description="Nothing is cut off at present: over a limit is an error.")
     abstained: list[Abstained] = Field(description="What is null here, and why.")
     usage: Usage = Field(description="Turns and tokens that went into this answer.")
+    source: Source | None = Field(description="How the transcript was read; null for a conversation.")
 
 
 def _rounded(table: Any) -> dict[str, float]:
     return {name: round(value, _DIGITS) for name, value in table.items()}
+
+
+def _speaker_answer(speaker: Speaker) -> SpeakerAnswer:
+    """The wire form of a speaker."""
+    confidence = None if speaker.confidence is None else round(speaker.confidence, _DIGITS)
+    return SpeakerAnswer(
+        speaker=speaker.label, role=speaker.role, basis=speaker.basis, confidence=confidence, turns=speaker.turns
+    )
+
+
+def left_out_answers(left_out: Sequence[LeftOut]) -> list[LeftOutAnswer]:
+    """The wire form of what was left out, the first of many."""
+    return [LeftOutAnswer(where=item.where, reason=item.reason) for item in left_out[:MOST_LEFT_OUT]]
+
+
+def _source_of(taken: Taken, categories: Sequence[str]) -> Source:
+    """The wire form of how a transcript was read."""
+    return Source(
+        format=taken.format,
+        speakers=[_speaker_answer(speaker) for speaker in taken.speakers],
+        left_out=left_out_answers(taken.left_out),
+        categories=list(categories),
+    )
 
 
 def turn_answer(id_: str, text: str, score: TurnScore) -> TurnAnswer:
@@ -191,7 +249,13 @@ def turn_answer(id_: str, text: str, score: TurnScore) -> TurnAnswer:
 
 
 def score_answer(
-    conversation: Conversation, score: ConversationScore, *, model_version: str, label_set_version: str, turns: bool
+    conversation: Conversation,
+    score: ConversationScore,
+    *,
+    model_version: str,
+    label_set_version: str,
+    turns: bool,
+    taken: Taken | None = None,
 ) -> ScoreAnswer:
     """The wire form of a conversation's score."""
     scored = score.risk is not None and score.band is not None and score.empathy_score is not None
@@ -217,4 +281,5 @@ def score_answer(
         truncated=[],
         abstained=[Abstained(of=item.of, code=item.code, detail=item.detail) for item in score.abstained],
         usage=Usage(turns=len(conversation.turns), tokens=score.tokens),
+        source=_source_of(taken, conversation.source_categories) if taken else None,
     )

@@ -1,7 +1,8 @@
-"""POST /v1/score: a conversation in, its score out."""
+"""POST /v1/score: a conversation or a transcript in, its score out."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from itertools import islice
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Body, Request
@@ -12,7 +13,13 @@ from app.api.bodies import DocumentRoute
 from app.api.requests import EXAMPLES, ScoreBody
 from app.api.runtime import Runtime
 from app.api.schemas import ScoreAnswer, score_answer
+from app.api.transcripts import FormatQuery, RolesQuery, checked_format
+from app.core.conversation import Conversation, Role
+from app.core.errors import UnreadableTranscript
 from app.core.labels import LABEL_SET_VERSION
+from app.transcripts.document import Document
+from app.transcripts.intake import Taken, parse_roles, take, take_value
+from app.transcripts.registry import AUTO
 
 T = TypeVar("T")
 
@@ -36,6 +43,28 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T:
         await asyncio.gather(working, gone, return_exceptions=True)
 
 
+def transcribed(sent: ScoreBody, only: str, roles: Mapping[str, Role]) -> tuple[Taken, Conversation]:
+    """The one conversation of a request's transcript.
+
+    Raises:
+        UnreadableTranscript: if it cannot be read, or holds more than one.
+    """
+    value = sent.transcript
+    if isinstance(value, str | bytes):
+        # A lone surrogate in a JSON string is left for the reader to refuse.
+        content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        taken = take(Document.of(content), roles, only)
+    else:
+        taken = take_value(value, roles, only)
+    found = list(islice(taken, 2))
+    if len(found) > 1:
+        raise UnreadableTranscript("the transcript holds more than one conversation; send one at a time")
+    (only_one,) = found
+    if isinstance(only_one.outcome, UnreadableTranscript):
+        raise only_one.outcome
+    return only_one, only_one.outcome
+
+
 def router(runtime: Runtime, body: type[ScoreBody]) -> APIRouter:
     """The routes of this noun; `body` is the request model with this server's bounds."""
     routes = APIRouter(tags=["scores"], route_class=DocumentRoute)
@@ -49,10 +78,22 @@ def router(runtime: Runtime, body: type[ScoreBody]) -> APIRouter:
     async def score(
         request: Request,
         sent: Annotated[body, Body(openapi_examples=EXAMPLES)],  # type: ignore[valid-type]
+        only: FormatQuery = AUTO,
+        roles: RolesQuery = None,
     ) -> ScoreAnswer:
-        """Mis-selling risk with its categories and evidence, empathy, good practice and customer signals."""
+        """Mis-selling risk with its categories and evidence, empathy, good practice and customer signals.
+
+        A transcript of another system may be sent as the body itself; `format` and `roles` then stand in the query.
+        """
         given: ScoreBody = sent
-        conversation = given.parsed()
+        taken = None
+        if given.conversation is not None:
+            conversation = given.parsed()
+        else:
+            named = given.format if only == AUTO else checked_format(only)
+            taken, conversation = await asyncio.to_thread(
+                transcribed, given, named, given.roles | parse_roles(roles or [])
+            )
         result = await unless_gone(request, runtime.score(conversation, evidence=given.options.evidence))
         # A long call's answer takes long enough to write that others would notice.
         return await asyncio.to_thread(
@@ -62,6 +103,7 @@ def router(runtime: Runtime, body: type[ScoreBody]) -> APIRouter:
             model_version=runtime.service.model_version,
             label_set_version=LABEL_SET_VERSION,
             turns=given.options.turns,
+            taken=taken,
         )
 
     return routes

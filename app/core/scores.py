@@ -128,6 +128,7 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
     abstained: list[Abstention] = []
     has_agent = any(turn.role is Role.AGENT for turn in turns)
     has_customer = any(turn.role is Role.CUSTOMER for turn in turns)
+    has_unknown = any(turn.role is Role.UNKNOWN for turn in turns)
 
     risk = band = empathy_score = None
     categories: dict[str, float] = {}
@@ -143,11 +144,13 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
         empathy = {dimension.name: features[f"mean_{dimension.name}"] for dimension in EMPATHY_DIMENSIONS}
         empathy |= _highest(turns, "empathy", [DISMISSIVE.name])
     else:
+        code = "roles_unknown" if has_unknown else "no_agent_turns"
         detail = "no turn has the role 'agent'; say which speaker is the agent"
-        abstained += [Abstention(of, "no_agent_turns", detail) for of in ("mis_selling", "empathy", "practice")]
+        abstained += [Abstention(of, code, detail) for of in ("mis_selling", "empathy", "practice")]
     if not has_customer:
+        code = "roles_unknown" if has_unknown else "no_customer_turns"
         detail = "no turn has the role 'customer'; say which speaker is the customer"
-        abstained.append(Abstention("signals", "no_customer_turns", detail))
+        abstained.append(Abstention("signals", code, detail))
     return ConversationScore(
         turns=tuple(turns),
         risk=risk,

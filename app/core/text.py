@@ -36,7 +36,7 @@ _TAG = r"(?:[A-Z][A-Z0-9]+(?:[ _-][A-Z0-9]+){0,4}|redacted|masked)"
 # Lengths are bounded so that no text takes more than a time that grows with it.
 _REDACTION = re.compile(
     rf"\[{{1,2}}{_TAG}\]{{1,2}}|<{{1,2}}{_TAG}>{{1,2}}|\{{{{1,2}}{_TAG}\}}{{1,2}}"
-    r"|(?<![\w#*])(?:#{2,}|\*{3,}|[xX]{4,})(?![\w#*])"
+    r"|(?<![\w#*])(?:#{2,40}|\*{3,40}|[xX]{4,40})(?![\w#*])"
 )
 
 

@@ -63,7 +63,7 @@ def turn(**fields: Any) -> dict[str, Any]:
         ({"conversation": {"turns": [7]}}, "/conversation/turns/0", "send an object"),
         ({"conversation": {}}, "/conversation/turns", "required"),
         ({"conversation": []}, "/conversation", "send an object"),
-        ({}, "/conversation", "required"),
+        ({}, "", "send either `conversation` or `transcript`"),
         ([], "", "send an object"),
         (7, "", "send an object"),
         ({"conversation": {"turns": [HELLO], "channel": "fax"}}, "/conversation/channel", "'voice' or 'chat'"),
@@ -115,7 +115,7 @@ def test_at_most_twenty_errors_are_listed(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("place", "known"),
     [
-        ("", "conversation, options"),
+        ("", "conversation, transcript, format, roles, options"),
         ("/conversation", "id, channel, turns, metadata"),
         ("/conversation/turns/1", "id, role, text, start_ms, end_ms, speaker"),
         ("/options", "evidence, turns"),
@@ -161,7 +161,7 @@ LIMITS = Limits(
         (conversation(("agent", "x"), metadata={"a": "123456"}), "/conversation/metadata", "5"),
         (conversation(("agent", "x"), metadata={"123456": "a"}), "/conversation/metadata", "5"),
         (conversation(("agent", "x"), metadata=dict.fromkeys("abc", "x")), "/conversation/metadata", "2"),
-        (conversation(*[("agent", "x" * 16)] * 2), None, "30"),
+        (conversation(*[("agent", "w" * 16)] * 2), None, "30"),
     ],
 )
 def test_beyond_a_limit_of_this_server(opened: Opened, body: Any, pointer: str | None, named: str) -> None:
@@ -192,7 +192,8 @@ def test_addresses_and_methods(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        ({"Content-Type": "text/plain"}, "unsupported_media_type"),
+        ({"Content-Type": "audio/wav"}, "unsupported_media_type"),
+        ({"Content-Type": "text/plain; charset=latin-1"}, "unsupported_media_type"),
         ({"Content-Type": ""}, "unsupported_media_type"),
         ({"Content-Type": "application/json; charset=utf-16"}, "unsupported_media_type"),
         ({"Content-Type": "application/jsonx"}, "unsupported_media_type"),

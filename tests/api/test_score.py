@@ -34,6 +34,7 @@ ANSWER_FIELDS = [
     "truncated",
     "abstained",
     "usage",
+    "source",
 ]
 
 
@@ -102,7 +103,7 @@ def test_options_leave_out_turns_and_evidence(client: TestClient) -> None:
 
 
 def test_without_an_agent_it_abstains_and_says_so(client: TestClient) -> None:
-    answer = score(client, conversation(("customer", "I need help"), ("bot", "guaranteed"), ("unknown", "free")))
+    answer = score(client, conversation(("customer", "I need help"), ("bot", "guaranteed"), ("system", "free")))
     assert answer["mis_selling"] is answer["empathy"] is answer["practice"] is None
     assert answer["signals"]["need"] > 0.9
     assert [(item["of"], item["code"]) for item in answer["abstained"]] == [
@@ -121,6 +122,13 @@ def test_without_an_agent_it_abstains_and_says_so(client: TestClient) -> None:
             "signals": None,
             "evidence": [],
         }
+
+
+def test_where_nobody_knows_who_is_who_it_abstains_for_that_reason(client: TestClient) -> None:
+    answer = score(client, conversation(("unknown", "I need help"), ("unknown", "guaranteed")))
+    assert {(item["of"], item["code"]) for item in answer["abstained"]} == {
+        (part, "roles_unknown") for part in ("mis_selling", "empathy", "practice", "signals")
+    }
 
 
 def test_without_a_customer_there_are_no_signals(client: TestClient) -> None:
