@@ -1,7 +1,8 @@
 """Which conversation serves for what: train, calibration, or test.
 
 The test split holds two sectors and one author's conversations that training never sees, the
-calibration split one more sector and a sample of the rest. A contrast pair and conversations that
+calibration split one more sector; both also hold a sample of the rest, larger of long calls, which
+are few. A contrast pair and conversations that
 share much of their wording stay on one side. The result is committed as `splits.json`.
 """
 
@@ -21,7 +22,11 @@ SEED = 20261121
 UNSEEN_TEST_SECTORS = ("pensions", "home-improvement")
 UNSEEN_CALIBRATION_SECTORS = ("software",)
 UNSEEN_TEST_AUTHORS = ("t12",)
-CALIBRATION_SHARE = 0.06
+TEST_SHARE = 0.02
+CALIBRATION_SHARE = 0.07
+# A call of this many turns is drawn more often, by this factor.
+LONG_TURNS = 50
+LONG_FACTOR = 3.0
 SHINGLE_WORDS = 6
 # Two conversations with more than this share of six-word sequences in common count as near-duplicates.
 NEAR_DUPLICATE_SHARE = 0.1
@@ -79,16 +84,20 @@ def groups(conversations: Sequence[LabelledConversation]) -> list[list[LabelledC
 
 
 def split(conversations: Sequence[LabelledConversation]) -> dict[str, list[str]]:
-    """Ids by split: `train`, `calibration`, `test`. Seeded by `SEED`; a group never parts."""
-    rng = random.Random(SEED)
+    """Ids by split: `train`, `calibration`, `test`; a group never parts.
+
+    Drawn by `SEED` and the group's first id, so that conversations which are added move no others.
+    """
     parts: dict[str, list[str]] = {"train": [], "calibration": [], "test": []}
     for group in groups(conversations):
         sectors = {conversation.sector for conversation in group}
         authors = {conversation.author for conversation in group}
-        drawn = rng.random() < CALIBRATION_SHARE
-        if sectors & set(UNSEEN_TEST_SECTORS) or authors & set(UNSEEN_TEST_AUTHORS):
+        drawn = random.Random(f"{SEED}/{group[0].id}").random()
+        if max(len(conversation.turns) for conversation in group) >= LONG_TURNS:
+            drawn /= LONG_FACTOR
+        if sectors & set(UNSEEN_TEST_SECTORS) or authors & set(UNSEEN_TEST_AUTHORS) or drawn < TEST_SHARE:
             part = "test"
-        elif sectors & set(UNSEEN_CALIBRATION_SECTORS) or drawn:
+        elif sectors & set(UNSEEN_CALIBRATION_SECTORS) or drawn < TEST_SHARE + CALIBRATION_SHARE:
             part = "calibration"
         else:
             part = "train"
