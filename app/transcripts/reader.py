@@ -1,9 +1,12 @@
 """What a transcript format is: how it is recognised, and how it is read.
 
 To add one, put one file into `formats/` that defines `READER`, a `JsonReader` for a shape of JSON or
-a `Reader` for anything else, and one sample of it into `tests/transcripts/samples/<its name>/`.
-Nothing else needs to know. A reader gives a speaker the role that the source itself states and
-`unknown` otherwise; `app.transcripts.roles` does the rest.
+a `Reader` for anything else, or `READERS` where a system needs several, and one sample of each into
+`tests/transcripts/samples/<its name>/`. Nothing else needs to know; what several readers need is in
+`shared/`. A reader gives a speaker the role that the source itself states and `unknown` otherwise;
+`app.transcripts.roles` does the rest. Times of turns, of calls and chats alike, are offsets from the
+start of the conversation: where a source has points in time, from the start that it states, or else
+from the first turn.
 """
 
 from __future__ import annotations

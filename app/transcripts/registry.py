@@ -31,7 +31,12 @@ AnyReader = TypeVar("AnyReader", Reader, JsonReader)
 @cache
 def _modules() -> tuple[Reader | JsonReader, ...]:
     names = [f"{formats.__name__}.{module.name}" for module in pkgutil.iter_modules(formats.__path__)]
-    return tuple(importlib.import_module(name).READER for name in names)
+    return tuple(reader for name in names for reader in _readers_of(importlib.import_module(name)))
+
+
+def _readers_of(module: Any) -> Iterable[Reader | JsonReader]:
+    """A system that writes documents and streams alike has a reader for each."""
+    return module.READERS if hasattr(module, "READERS") else [module.READER]
 
 
 def _ranked(found: Iterable[AnyReader]) -> tuple[AnyReader, ...]:
@@ -52,7 +57,7 @@ def json_readers() -> tuple[JsonReader, ...]:
 
 def format_names() -> list[str]:
     """What a caller may name as format, beside `AUTO`."""
-    return sorted(reader.name for reader in _modules())
+    return sorted({reader.name for reader in _modules()})
 
 
 def json_reader_of(value: Any, least: Rank = Rank.FALLBACK) -> JsonReader | None:
@@ -91,7 +96,7 @@ def read_value(node: Node, only: str = AUTO, depth: int = 0) -> Iterator[Entry]:
             except UnreadableTranscript as error:
                 yield Entry(error)
     else:
-        raise node.error(f"is of no known transcript format (known: {', '.join(format_names())})")
+        raise node.error("is of no known transcript format")
 
 
 def _json_lines(document: Document, only: str) -> Iterator[Entry]:
@@ -141,7 +146,7 @@ def _unknown(document: Document) -> UnreadableTranscript:
         return UnreadableTranscript("line 1: JSON that is nested too deeply, or has a number that is too long")
     return UnreadableTranscript(
         "line 1: of no known transcript format; open each turn with who speaks, such as `Agent:` or `Customer:`, "
-        f"or send JSON with `turns` (known: {', '.join(format_names())})"
+        "or send JSON with `turns`"
     )
 
 

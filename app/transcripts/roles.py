@@ -14,7 +14,7 @@ from enum import StrEnum
 from app.core.conversation import Conversation, Role, Turn
 from app.transcripts.speakers import is_third_party, roles_of
 
-LEAST_CONFIDENCE = 0.8
+LEAST_CONFIDENCE = 0.9
 _OTHER_SIDE = {Role.AGENT: Role.CUSTOMER, Role.CUSTOMER: Role.AGENT}
 _SIDES = frozenset(_OTHER_SIDE)
 

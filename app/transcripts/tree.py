@@ -7,41 +7,95 @@ what the document says, so that no message carries words of a transcript.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.core.errors import UnreadableTranscript
 
 # The year 2286 in milliseconds since 1970: beyond any time in a transcript, and exact as a float.
 _LATEST_MS = 10**13
+_LARGEST = 1e300
+
+NUMBERS = (int, float)
+"""The types of JSON's numbers; a truth value is none, though `bool` is an `int` to `isinstance`."""
 
 
-@dataclass(frozen=True, slots=True)
+def is_whole(text: str) -> bool:
+    """Whether a text has no half of a surrogate pair."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def share_of(value: Any) -> float | None:
+    """A recogniser's confidence, 0 to 1, also as a text; `None` where there is none or it is on no such scale."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return float(value) if type(value) in NUMBERS and 0 <= value <= 1 else None
+
+
+def _is_small(number: float) -> bool:
+    """Whether a number is finite and of a size that floats hold; JSON knows integers of any length."""
+    return -_LARGEST <= number <= _LARGEST
+
+
 class Node:
-    """`value` at `path` of a document; an absent field has the value `None`, as null has."""
+    """`value` at `path` of a document; an absent field has the value `None`, as null has.
 
-    value: Any
-    path: str = ""
+    A document has many times more nodes than errors, so a path is put together only when asked for.
+    """
+
+    __slots__ = ("_parent", "_step", "value")
+
+    def __init__(self, value: Any, step: str | int = "", parent: Node | None = None) -> None:
+        """A root at the path `step`, or the field or element `step` of `parent`."""
+        self.value = value
+        self._step = step
+        self._parent = parent
 
     def __getitem__(self, name: str) -> Node:
         """The field `name`. Raises `UnreadableTranscript` if this is no object."""
-        if not isinstance(self.value, Mapping):
+        if not isinstance(self.value, dict):
             raise self.error("must be an object")
-        return Node(self.value.get(name), f"{self.path}.{name}" if self.path else name)
+        return Node(self.value.get(name), name, self)
 
     def __iter__(self) -> Iterator[Node]:
         """The elements. Raises `UnreadableTranscript` if this is no list."""
         if not isinstance(self.value, list):
             raise self.error("must be a list")
-        return (Node(value, f"{self.path}[{index}]") for index, value in enumerate(self.value))
+        return (Node(value, index, self) for index, value in enumerate(self.value))
+
+    def holding(self, value: Any) -> Node:
+        """The same place with another value, such as what its text spells."""
+        return Node(value, self._step, self._parent)
+
+    @property
+    def steps(self) -> list[str | int]:
+        """The names and indices that lead here."""
+        found: list[str | int] = []
+        node: Node | None = self
+        while node is not None:
+            if node._step != "":
+                found.append(node._step)
+            node = node._parent
+        return found[::-1]
+
+    @property
+    def path(self) -> str:
+        """Where this is, as a reader of errors wants it, such as `turns[3].role`."""
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps).removeprefix(".")
 
     @property
     def pointer(self) -> str:
         """The path as a JSON pointer (RFC 6901), such as `/turns/3`."""
-        steps = self.path.replace("[", ".").replace("]", "").split(".")
-        return "".join(f"/{step}" for step in steps if step)
+        return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.steps)
 
     def items(self) -> list[Node]:
         """The elements, and none where the field is absent. Raises `UnreadableTranscript` if it is no list."""
@@ -51,16 +105,14 @@ class Node:
         """A finite number or `None`; raises `UnreadableTranscript` otherwise."""
         if self.value is None:
             return None
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not math.isfinite(self.value):
+        if type(self.value) not in NUMBERS or not _is_small(self.value):
             raise self.error("must be a finite number")
-        return self.value
+        number: float = self.value
+        return number
 
     def share(self) -> float | None:
-        """A recogniser's confidence, 0 to 1; `None` where there is none or it is on no such scale."""
-        value = self.value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            return None
-        return float(value)
+        """A recogniser's confidence; see `share_of`."""
+        return share_of(self.value)
 
     def label(self) -> str | None:
         """A text or a whole number as the label of a speaker or an id; raises `UnreadableTranscript` otherwise."""
@@ -76,7 +128,7 @@ class Node:
         """A string; raises `UnreadableTranscript` otherwise, also for half of a surrogate pair."""
         if not isinstance(self.value, str):
             raise self.error("must be a text")
-        if not self.value.isascii() and any("\ud800" <= character <= "\udfff" for character in self.value):
+        if not is_whole(self.value):
             raise self.error("holds half of a surrogate pair; write whole characters")
         return self.value
 
@@ -94,8 +146,9 @@ class Node:
         """A time of `unit_ms` milliseconds a unit (1000 for seconds), as whole milliseconds, or `None`."""
         if self.value is None:
             return None
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+        if type(self.value) not in NUMBERS:
             raise self.error("must be a number")
-        if not math.isfinite(self.value) or not 0 <= self.value * unit_ms <= _LATEST_MS:
+        time: float = self.value
+        if not _is_small(time) or not 0 <= time * unit_ms <= _LATEST_MS:
             raise self.error("must be a time of zero or more, before the year 2286")
-        return round(self.value * unit_ms)
+        return round(time * unit_ms)

@@ -90,7 +90,6 @@ def test_lines_are_read_one_by_one_and_a_bad_one_is_named() -> None:
         (b'{"turns": ' + b"1" * 5_000 + b"}", "line 1: JSON that is nested too deeply, or has a number"),
         (b'{"event": 1}\n', "the document is of no known transcript format"),
         (b"Dear all,\nthe meeting is at ten.\n", "line 1: of no known transcript format"),
-        (b"WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nAgent: hi\n", "line 1: of no known transcript format"),
         (b'{"turns": 7}', "`turns` must be a list"),
         (b'{"conversation": {"turns": [3]}}', "`conversation.turns[0]` must be an object"),
         (b'{"turns": [{"role": "Agent", "text": "x"}]}', "`turns[0].role` must be one of agent, customer, bot"),

@@ -75,7 +75,7 @@ def test_one_speaker_may_have_two_roles_in_the_source() -> None:
     assert [(s.role, s.turns) for s in speakers] == [(BOT, 1), (AGENT, 1), (CUSTOMER, 1)]
 
 
-@pytest.mark.parametrize(("confidence", "role", "basis"), [(0.9, AGENT, Basis.GUESS), (0.79, UNKNOWN, Basis.NONE)])
+@pytest.mark.parametrize(("confidence", "role", "basis"), [(0.9, AGENT, Basis.GUESS), (0.89, UNKNOWN, Basis.NONE)])
 def test_a_guess_is_told_and_taken_only_where_it_is_sure(confidence: float, role: Role, basis: Basis) -> None:
     asked: list[Mapping[str, Sequence[str]]] = []
 
