@@ -7,11 +7,8 @@ then 1. Heavy modules are imported inside commands, so that `softsell --help` an
 from __future__ import annotations
 
 import sys
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,14 +18,11 @@ from app import __version__
 
 if TYPE_CHECKING:
     from app.build import Service
-    from app.core.conversation import Conversation
-    from app.core.scores import ConversationScore
+    from app.core.conversation import Role
+    from app.outputs.result import About, Result
     from app.settings import Settings
 
-STDIN = "-"
 _FAILED = 1
-# Conversations begun but not yet printed, for each worker: bounds memory, and outlasts one long call.
-_AHEAD = 4
 
 cli = typer.Typer(
     help="Scores sales conversations: mis-selling risk with evidence, and empathy.",
@@ -45,14 +39,6 @@ Engine = Annotated[
     Literal["onnx", "torch", "stub"] | None,
     typer.Option(help="What computes scores; `stub` has no weights and known answers.", show_default=False),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A conversation to score, or the error in its place. `where` names file and line."""
-
-    where: str
-    outcome: Conversation | Exception
 
 
 def _say(message: str) -> None:
@@ -92,99 +78,71 @@ def _service(settings: Settings) -> Service:
         raise _stop(f"the engine needs the package {error.name}, which is not installed; use `--engine onnx`") from None
 
 
-def _items(file: str) -> list[_Item]:
-    """What a file holds. A conversation without id takes the file's name, and its line if it has one."""
-    from app.core.conversation import Conversation
-    from app.core.errors import UnreadableTranscript
-    from app.transcripts.document import Document
-    from app.transcripts.registry import read
-    from app.transcripts.roles import assign
+def _roles(given: list[str]) -> dict[str, Role]:
+    from app.core.errors import InvalidConversation
+    from app.transcripts.intake import parse_roles
 
     try:
-        document = Document.of(sys.stdin.buffer.read()) if file == STDIN else Document.open(Path(file))
-    except OSError as error:
-        return [_Item(file, UnreadableTranscript(f"cannot be read ({error.strerror}); give the path of a file"))]
-    name = "stdin" if file == STDIN else Path(file).name
-    items: list[_Item] = []
-    for entry in read(document):
-        outcome = entry.outcome
-        if isinstance(outcome, Conversation):
-            outcome, _ = assign(outcome, {})
-            where = file if entry.line is None else f"{file}: line {entry.line}"
-            if outcome.id is None:
-                outcome = replace(outcome, id=name if entry.line is None else f"{name}:{entry.line}")
-            items.append(_Item(where, outcome))
-        else:
-            items.append(_Item(file, outcome))
-    return items
+        return parse_roles(given)
+    except InvalidConversation as error:
+        raise _stop(f"--roles: {error}") from None
 
 
-def _scored(
-    service: Service, workers: int, items: Iterable[_Item], *, evidence: bool
-) -> Generator[tuple[_Item, ConversationScore | Exception], None, None]:
-    """Each item with its score or its error, in order, `workers` at a time; `items` is read a little ahead."""
-    from app.core.errors import SoftsellError
+def _checked_format(name: str) -> str:
+    from app.transcripts.registry import AUTO, format_names
 
-    def one(item: _Item) -> ConversationScore | Exception:
-        if isinstance(item.outcome, Exception):
-            return item.outcome
-        try:
-            return service.scorer.score(item.outcome, evidence=evidence)
-        except SoftsellError as error:
-            return error
+    if name not in (AUTO, *format_names()):
+        raise _stop(f"--format is one of {AUTO}, {', '.join(format_names())}")
+    return name
 
-    pool = ThreadPoolExecutor(workers)
-    begun: deque[tuple[_Item, Future[ConversationScore | Exception]]] = deque()
+
+@contextmanager
+def _written(output: Path | None, about: About, *, as_json: bool) -> Iterator[Callable[[Result], None]]:
+    """Writes scores into a file, which is there whole at the end or not at all, or on stdout."""
+    from app.outputs.file import OutputFile, Unwritable
+    from app.outputs.jsonl import JsonlWriter
+    from app.outputs.terminal import TerminalWriter
+
+    if output is None:
+        # As bytes, since JSON is UTF-8 whatever the terminal is.
+        writer = JsonlWriter(sys.stdout.buffer, about) if as_json else TerminalWriter(about)
+
+        def show(result: Result) -> None:
+            writer.write(result)
+            # Whoever reads a pipe gets each score when it is there.
+            sys.stdout.flush()
+
+        yield show
+        return
     try:
-        for item in items:
-            begun.append((item, pool.submit(one, item)))
-            while begun and (len(begun) >= _AHEAD * workers or begun[0][1].done()):
-                first, outcome = begun.popleft()
-                yield first, outcome.result()
-        for first, outcome in begun:
-            yield first, outcome.result()
-    finally:
-        # Whoever closes this early, by Ctrl-C or a closed pipe, does not wait for what is still queued.
-        pool.shutdown(cancel_futures=True)
-
-
-class _Output:
-    """Where scores go: one JSON object a line, or reports for people."""
-
-    def __init__(self, service: Service, *, as_json: bool, turns: bool) -> None:
-        from rich.console import Console
-
-        from app.report import Report
-
-        if hasattr(sys.stdout, "reconfigure"):
-            # A terminal of another encoding, or half of an emoji in a transcript, must not end the run.
-            sys.stdout.reconfigure(errors="replace")
-        self._service = service
-        self._turns = turns
-        self._report = None if as_json else Report(Console(), service.model_version, turns=turns)
-
-    def write(self, where: str, conversation: Conversation, score: ConversationScore) -> None:
-        """Write one conversation's score."""
-        if self._report:
-            self._report.print(where, conversation, score)
-        else:
-            from app.api.schemas import score_answer
-            from app.core.labels import LABEL_SET_VERSION
-
-            answer = score_answer(
-                conversation,
-                score,
-                model_version=self._service.model_version,
-                label_set_version=LABEL_SET_VERSION,
-                turns=self._turns,
-            )
-            # As bytes, since JSON is UTF-8 whatever the terminal is.
-            typer.echo(answer.model_dump_json().encode())
+        with OutputFile(output, about) as file:
+            yield file.write
+    except Unwritable as error:
+        raise _stop(f"{output}: {error}") from None
 
 
 @cli.command()
 def score(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Transcripts to score; `-` is stdin.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT…", help="Files, folders and archives (zip, tar, gz); `-` is stdin.")
+    ],
+    roles: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A=agent,B=customer", help="Who is who, by label, channel or domain; may be repeated."),
+    ] = None,
+    only: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="The format of all inputs; `auto` goes by their content.")
+    ] = "auto",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to a file; its ending says how: .jsonl, .csv, .parquet, .vcon.json, .html.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a conversation, as the API answers.")
     ] = False,
@@ -193,33 +151,41 @@ def score(
     model_dir: ModelDir = None,
     engine: Engine = None,
 ) -> None:
-    """Score the conversations in some files, one report or JSON object each.
+    """Score the conversations in files, folders and archives, one report or JSON object each.
 
-    Formats are told apart by what is in a file: softsell's JSON, one such object a line, or plain
-    text with `Agent:` and `Customer:`.
+    Formats are told apart by what is in a file, not by its name. What cannot be scored is one line on
+    stderr; the rest is scored, and the exit code is then 1.
     """
+    from app.core.labels import LABEL_SET_VERSION
+    from app.outputs.result import About, Result
     from app.progress import Bar
+    from app.scoring import Item, items, scored
+    from app.sources import places
 
+    if as_json and output:
+        raise _stop("--json prints and --output writes; leave one out (--output scores.jsonl writes the same lines)")
+    given, named = _roles(roles or []), _checked_format(only)
     settings = _settings(model_dir=model_dir, engine=engine)
     service = _service(settings)
-    output = _Output(service, as_json=as_json, turns=not no_turns)
+    about = About(service.model_version, LABEL_SET_VERSION, turns=not no_turns)
     failed = False
-    with closing(Bar(len(files))) as bar:
+    with _written(output, about, as_json=as_json) as write:
+        files = list(places(inputs, output.resolve() if output else None))
+        with closing(Bar(len(files))) as bar:
 
-        def items() -> Iterator[_Item]:
-            for file in files:
-                found = _items(file)
-                bar.expect(len(found) - 1)
-                yield from found
+            def counted() -> Iterator[Item]:
+                for item, first in items(files, sys.stdin.buffer, given, named):
+                    bar.expect(0 if first else 1)
+                    yield item
 
-        with closing(_scored(service, settings.workers, items(), evidence=not no_evidence)) as results:
-            for item, outcome in results:
-                with bar.aside():
-                    if isinstance(outcome, Exception) or isinstance(item.outcome, Exception):
-                        failed = True
-                        _say(f"{item.where}: {outcome}")
-                    else:
-                        output.write(item.where, item.outcome, outcome)
+            with closing(scored(service, settings.workers, counted(), evidence=not no_evidence)) as results:
+                for item, outcome in results:
+                    with bar.aside():
+                        if isinstance(outcome, Exception) or isinstance(item.outcome, Exception) or not item.taken:
+                            failed = True
+                            _say(f"{item.where}: {outcome}")
+                        else:
+                            write(Result(item.source, item.outcome, outcome, item.taken))
     if failed:
         raise typer.Exit(_FAILED)
 

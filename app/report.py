@@ -7,17 +7,18 @@ in colour, and the label follows them. Characters that would steer a terminal ar
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from rich.console import Console
 from rich.text import Text
 
 from app.core.calibration import Band
-from app.core.conversation import Conversation, Turn
+from app.core.conversation import Conversation, Role, Turn
 from app.core.evidence import Evidence
 from app.core.labels import MIS_SELLING, PRACTICE, names
 from app.core.scores import ConversationScore, TurnScore
+from app.transcripts.roles import Basis, Speaker
 
 BAND_MEANINGS = {
     Band.LOW: "leave it, unless something else calls for a look",
@@ -29,6 +30,8 @@ _MIS_SELLING_STYLE, _PRACTICE_STYLE, _SIGNAL_STYLE, _EMPATHY_STYLE = "red", "gre
 _BAR_CELLS = 20
 _LABEL_CELLS = 20
 _NARROWEST_CELLS = 20
+_MOST_SPEAKERS = 4
+_MOST_LABEL_CHARACTERS = 40
 # Format characters that reorder what a terminal shows; others, such as joiners in emoji, stay.
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSEEN = ("Cc", "Cs", "Zl", "Zp")
@@ -43,6 +46,39 @@ def visible(text: str) -> str:
     )
 
 
+def parts(text: str, evidence: Sequence[Evidence]) -> Iterator[tuple[str, list[Evidence]]]:
+    """A turn's text in pieces, each with the evidence that covers it; spans that overlap are cut where they do."""
+    edges = sorted({0, len(text), *(edge for item in evidence for edge in (item.start, item.end))})
+    for start, end in pairwise(edges):
+        yield text[start:end], [item for item in evidence if item.start <= start and end <= item.end]
+
+
+def _names(speakers: Sequence[Speaker], spelled: Callable[[Speaker, str], str]) -> str:
+    labels = [
+        (speaker, "turns without a speaker" if speaker.label is None else f'"{speaker.label[:_MOST_LABEL_CHARACTERS]}"')
+        for speaker in speakers[:_MOST_SPEAKERS]
+    ]
+    more = len(speakers) - len(labels)
+    return ", ".join([*(spelled(*label) for label in labels), *([f"{more} more"] if more else [])])
+
+
+def roles_line(speakers: Sequence[Speaker]) -> str:
+    """Whose role was guessed, and how surely, and whose is unknown; empty where every role is certain."""
+    guessed = [speaker for speaker in speakers if speaker.basis is Basis.GUESS]
+    unknown = [speaker for speaker in speakers if speaker.role is Role.UNKNOWN]
+    told: list[str] = []
+    if guessed:
+        told.append(
+            "Roles guessed: "
+            + _names(guessed, lambda who, label: f"{label} is the {who.role} ({who.confidence or 0.0:.2f} sure)")
+        )
+    if unknown:
+        whom = "they are" if any(speaker.role is Role.AGENT for speaker in speakers) else "is the agent"
+        listed = _names(unknown, lambda _, label: label)
+        told.append(f"Roles unknown: say who {whom} with --roles ({listed})")
+    return visible(". ".join(told)).replace("\n", " ")
+
+
 class Report:
     """Prints scores to one console; which parts, is decided once."""
 
@@ -53,9 +89,11 @@ class Report:
         self._coloured = console.color_system is not None and not console.no_color
         self._filled = "█" if console.encoding.lower().startswith("utf") else "#"
 
-    def print(self, name: str, conversation: Conversation, score: ConversationScore) -> None:
-        """Print one conversation's score under `name`."""
-        for line in self._lines(name, conversation, score):
+    def print(
+        self, name: str, conversation: Conversation, score: ConversationScore, speakers: Sequence[Speaker] = ()
+    ) -> None:
+        """Print one conversation's score under `name`, and what `speakers` leave to be said of their roles."""
+        for line in self._lines(name, conversation, score, roles_line(speakers)):
             self._print(line)
         self._print(Text())
 
@@ -64,8 +102,10 @@ class Report:
         line.rstrip()
         self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
 
-    def _lines(self, name: str, conversation: Conversation, score: ConversationScore) -> Iterator[Text]:
+    def _lines(self, name: str, conversation: Conversation, score: ConversationScore, roles: str) -> Iterator[Text]:
         yield Text.assemble((visible(name), "bold"), (f"   {len(conversation.turns)} turns", "dim"))
+        if roles:
+            yield Text(roles, style="yellow")
         yield self._headline(score)
         if score.categories:
             yield from self._bars("Mis-selling", score.categories, _MIS_SELLING_STYLE)
@@ -120,13 +160,9 @@ class Report:
                 yield Text.assemble((" " * len(opening) if index else opening, "dim"), line)
 
     def _marked(self, text: str, evidence: Sequence[Evidence]) -> Text:
-        """The words of a turn with their labels; spans that overlap are cut where they do."""
-        shown = visible(text).replace("\t", " ")
-        edges = sorted({0, len(shown), *(edge for item in evidence for edge in (item.start, item.end))})
+        """The words of a turn with their labels."""
         marked = Text()
-        for start, end in pairwise(edges):
-            covering = [item for item in evidence if item.start <= start and end <= item.end]
-            part = shown[start:end]
+        for part, covering in parts(visible(text).replace("\t", " "), evidence):
             words = part.strip()
             if not covering or not words:
                 marked.append(part)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +22,9 @@ from app import __version__
 from app.api.app import create_app
 from app.api.schemas import ScoreAnswer
 from app.build import build
-from app.cli import _Item, _scored
+from app.core.conversation import Role
 from app.model.release import FILES, MANIFEST
+from app.scoring import Item, scored
 from app.settings import Settings
 from tests.commands import ROOT, run, start
 
@@ -57,7 +59,7 @@ def test_a_report_says_risk_band_and_marks_the_words(call: str) -> None:
 
 
 def test_a_fair_call_is_low() -> None:
-    result = run("score", "-", stdin="Agent: Hello.\nCustomer: Hi.")
+    result = run("score", "-", stdin="Agent: Hello, good morning.\nCustomer: Hi.")
     assert "Mis-selling risk 0.02  LOW  leave it, unless something else calls for a look" in result.stdout
 
 
@@ -67,12 +69,13 @@ def test_options_leave_parts_out(call: str) -> None:
     assert "Approval is guaranteed. Hurry, it ends today!" in bare
 
 
-def test_what_was_not_scored_says_why() -> None:
+def test_what_was_not_scored_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.scoring.guess", lambda _: {})
     result = run("score", "-", stdin="Dana Roy: Hello.\nKim Poe: Hi.\nDana Roy: Well.\nKim Poe: Bye.")
     assert result.exit_code == 0
     assert "Mis-selling risk not scored" in result.stdout
-    assert "no_agent_turns: no turn has the role 'agent'; say which speaker is the agent" in result.stdout
-    assert "no_customer_turns" in result.stdout
+    assert 'Roles unknown: say who is the agent with --roles ("Dana Roy", "Kim Poe")' in result.stdout
+    assert "roles_unknown: no turn has the role 'agent'; say which speaker is the agent" in result.stdout
 
 
 def test_nothing_in_a_transcript_steers_the_terminal() -> None:
@@ -110,6 +113,95 @@ def test_json_is_what_the_api_answers() -> None:
     assert run("score", "--json", "-", stdin=json.dumps(body)).stdout_bytes == answered.content + b"\n"
 
 
+def test_roles_are_given() -> None:
+    said = "Dana Roy: Approval is guaranteed.\nKim Poe: Hi.\nDana Roy: Well.\nKim Poe: Bye."
+    result = run("score", "--roles", "Dana Roy=agent", "--roles", "Kim Poe=customer", "-", stdin=said)
+    assert "Mis-selling risk 0.98" in result.stdout
+    assert "Roles" not in result.stdout
+    assert run("score", "--roles", "Dana", "-", stdin=said).stderr.startswith("softsell: --roles: roles are pairs such")
+
+
+def test_a_guess_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    guessed = {"S1": (Role.AGENT, 0.931), "S2": (Role.CUSTOMER, 0.931)}
+    monkeypatch.setattr("app.scoring.guess", lambda _: guessed)
+    result = run("score", "-", stdin="S1: Hello.\nS2: Hi.\nS1: Well.\nS2: Bye.")
+    assert result.stdout.splitlines()[1] == (
+        'Roles guessed: "S1" is the agent (0.93 sure), "S2" is the customer (0.93 sure)'
+    )
+    (answer,) = answers(run("score", "--json", "-", stdin="S1: Hello.\nS2: Hi.\nS1: Well.\nS2: Bye."))
+    assert [speaker["basis"] for speaker in answer["source"]["speakers"]] == ["guess", "guess"]
+
+
+def test_a_format_is_named(call: str) -> None:
+    assert run("score", "--format", "plain_text", call).exit_code == 0
+    assert run("score", "--format", "webvtt", call).exit_code == 1
+    result = run("score", "--format", "nonsense", call)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("softsell: --format is one of auto, ")
+    assert "plain_text" in result.stderr
+
+
+def test_folders_archives_and_stdin_are_scored_together(tmp_path: Path, call: str) -> None:
+    calls = tmp_path / "calls"
+    (calls / "deep").mkdir(parents=True)
+    Path(call).rename(calls / "deep" / "call.txt")
+    (calls / "bad.txt").write_bytes(b"\xff" + CANARY.encode())
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("a\x1b[2J.txt", "Agent: Hello.")
+        archive.writestr("day.jsonl", '{"turns": [{"role": "agent", "text": "Hello."}]}\n{"turns": 1}\n')
+    result = run("score", "--json", str(calls), str(tmp_path / "more.zip"), "-", stdin="Agent: Hi.")
+    assert result.exit_code == 1
+    assert [answer["conversation_id"] for answer in answers(result)] == [
+        "call.txt",
+        "a\ufffd[2J.txt",
+        "day.jsonl:1",
+        "stdin",
+    ]
+    bad, line = result.stderr.splitlines()
+    assert bad.startswith(f"{calls}/bad.txt: line 1: the document is not UTF-8")
+    assert line == f"{tmp_path}/more.zip!day.jsonl: line 2: `turns` must be a list"
+    assert CANARY not in result.output
+
+
+def test_output_is_a_file_and_prints_nothing(tmp_path: Path, call: str) -> None:
+    path = tmp_path / "scores.jsonl"
+    result = run("score", call, str(tmp_path / "none"), "--output", str(path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert path.read_bytes() == run("score", "--json", call).stdout_bytes
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["call.txt", "scores.jsonl"]
+
+
+def test_what_was_written_into_a_folder_is_not_read_again(tmp_path: Path, call: str) -> None:
+    for _ in range(2):
+        result = run("score", str(tmp_path), "--output", str(tmp_path / "scores.jsonl"))
+        assert (result.exit_code, result.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("scores.pdf", "the ending says the form; it is one of .jsonl, .csv"),
+        ("none/scores.csv", "cannot be written (No such file or directory); give another path"),
+        ("folder.csv", "is a folder; give the path of a file"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_scored(
+    tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch, name: str, error: str
+) -> None:
+    monkeypatch.setattr("app.scoring.scored", lambda *_, **__: pytest.fail("scored"))
+    (tmp_path / "folder.csv").mkdir()
+    result = run("score", call, "--output", str(tmp_path / name))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"softsell: {tmp_path / name}: {error}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_prints_or_writes(tmp_path: Path, call: str) -> None:
+    result = run("score", "--json", call, "--output", str(tmp_path / "a.jsonl"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "leave one out" in result.stderr
+
+
 def test_json_options(call: str) -> None:
     (answer,) = answers(run("score", "--json", "--no-turns", call))
     assert answer["turns"] == []
@@ -130,7 +222,7 @@ def test_json_is_utf8_whatever_the_terminal_is(tmp_path: Path) -> None:
 def test_a_report_survives_a_terminal_of_another_encoding() -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start(["score", "-"], env=os.environ | {"PYTHONIOENCODING": "ascii"}, **pipes) as p:
-        out, err = p.communicate("Agent: guaranteed 日本".encode(), timeout=30)
+        out, err = p.communicate("Agent: It is guaranteed, 日本.".encode(), timeout=30)
     assert p.returncode == 0, err
     assert b"exaggeration         0.98 ####################" in out
 
@@ -141,15 +233,16 @@ def test_bad_files_and_lines_are_named_and_the_rest_is_scored(tmp_path: Path, ca
     named = '{"id": "mine", "turns": [{"role": "agent", "text": "Hello."}]}'
     blank = '{"turns": [{"role": "agent", "text": " "}]}'
     lines.write_text(f'{good}\n{{"turns": "{CANARY}"}}\n{named}\n{blank}\n', encoding="utf-8")
-    missing, directory = str(tmp_path / "none.txt"), str(tmp_path)
+    missing, directory = str(tmp_path / "none.txt"), str(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
     result = run("score", "--json", missing, str(lines), directory, call)
     assert result.exit_code == 1
     assert [answer["conversation_id"] for answer in answers(result)] == ["day.jsonl:1", "mine", "call.txt"]
     errors = result.stderr.splitlines()
-    assert errors[0] == f"{missing}: cannot be read (No such file or directory); give the path of a file"
+    assert errors[0] == f"{missing}: cannot be read (No such file or directory); give the path of a file or a folder"
     assert errors[1] == f"{lines}: line 2: `turns` must be a list"
     assert errors[2] == f"{lines}: line 4: turn 0 has no visible character; leave empty turns out"
-    assert errors[3] == f"{directory}: cannot be read (Is a directory); give the path of a file"
+    assert errors[3] == f"{directory}: holds no file that is not hidden"
     assert len(errors) == 4
     assert CANARY not in result.output
 
@@ -166,19 +259,19 @@ def test_order_is_kept_with_several_workers(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_is_queued_is_dropped_when_nobody_reads_on() -> None:
-    scored: list[str] = []
+    done: list[str] = []
 
     class SlowScorer:
         def score(self, conversation: str, *, evidence: bool) -> str:
             time.sleep(0.01)
-            scored.append(conversation)
+            done.append(conversation)
             return conversation
 
-    items = [_Item(str(number), str(number)) for number in range(500)]  # type: ignore[arg-type]
-    results = _scored(SimpleNamespace(scorer=SlowScorer()), 2, items, evidence=True)  # type: ignore[arg-type]
+    items = [Item(str(number), str(number)) for number in range(500)]  # type: ignore[arg-type]
+    results = scored(SimpleNamespace(scorer=SlowScorer()), 2, items, evidence=True)  # type: ignore[arg-type]
     assert next(results)[1] == "0"
     results.close()
-    assert len(scored) < 100
+    assert len(done) < 100
 
 
 def test_files_are_scored_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
