@@ -1,4 +1,7 @@
-"""The API's document (OpenAPI 3.1); `python -m app.api.openapi` writes it to openapi/openapi.json."""
+"""The API's documents; `python -m app.api.openapi` writes them to openapi/.
+
+The one that counts is OpenAPI 3.1. A 3.0.3 and a Swagger 2.0 form are made from it, for platforms that read no 3.1.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api.openapi_3_0 import downgraded
 from app.api.problems import Problem
+from app.api.swagger_2_0 import swagger
 from app.settings import Settings
 
-FILE = Path(__file__).resolve().parents[2] / "openapi" / "openapi.json"
+FOLDER = Path(__file__).resolve().parents[2] / "openapi"
+FILE = FOLDER / "openapi.json"
 
 
 def openapi(application: FastAPI) -> dict[str, Any]:
@@ -33,19 +39,39 @@ def openapi(application: FastAPI) -> dict[str, Any]:
     return application.openapi_schema
 
 
-def rendered() -> str:
-    """The committed document: that of a server with default limits."""
+def _document() -> dict[str, Any]:
+    """The document of a server with default limits."""
     from app.api.app import create_app
 
     # No setting of the environment may move the document.
-    document = create_app(
+    return create_app(
         Settings.model_construct(
             engine="stub", limits=Settings.model_fields["limits"].get_default(call_default_factory=True)
         )
-    )
-    return json.dumps(document.openapi(), indent=2, ensure_ascii=False) + "\n"
+    ).openapi()
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def rendered() -> str:
+    """The committed 3.1 document."""
+    return _text(_document())
+
+
+def files() -> dict[Path, str]:
+    """All committed documents, by the file they belong in."""
+    document = _document()
+    older = downgraded(document)
+    return {
+        FILE: _text(document),
+        FOLDER / "openapi-3.0.json": _text(older),
+        FOLDER / "swagger-2.0.json": _text(swagger(older)),
+    }
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(rendered(), encoding="utf-8")
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

@@ -119,10 +119,12 @@ class TurnAnswer(BaseModel):
 
     id: str = Field(description="As sent; the turn's index if none was.")
     role: Role = Field(description="As sent.")
-    mis_selling: TurnMisSelling | None = Field(description="Of agent turns; null for others.")
-    empathy: TurnEmpathy | None = Field(description="Of agent turns; null for others.")
-    practice: Practice | None = Field(description="Of agent turns; null for others.")
-    signals: Signals | None = Field(description="Of customer turns; null for others.")
+    mis_selling: TurnMisSelling | None = Field(
+        description="Of agent turns; null for others, and where `abstained` says so."
+    )
+    empathy: TurnEmpathy | None = Field(description="Of agent turns; null for others, and where `abstained` says so.")
+    practice: Practice | None = Field(description="Of agent turns; null for others, and where `abstained` says so.")
+    signals: Signals | None = Field(description="Of customer turns; null for others, and where `abstained` says so.")
     evidence: list[EvidenceSpan] = Field(description="In the order of the text; empty if not asked for.")
 
 
@@ -166,7 +168,11 @@ class Abstained(BaseModel):
     """A part of the answer that is null, and why."""
 
     of: str = Field(description="mis_selling, empathy, practice or signals.")
-    code: str = Field(description="A stable code, such as no_agent_turns.")
+    code: str = Field(
+        description="A stable code. no_agent_turns, no_customer_turns: nobody speaks for that side; roles_unknown: "
+        "it is not known who does; language_not_english: that side speaks mostly another language; too_little_said: "
+        "fewer than three words; text_too_damaged: most words are redacted, lone letters or no words."
+    )
     detail: str = Field(description="What to do to get a score.")
 
 
@@ -183,10 +189,10 @@ class ScoreAnswer(BaseModel):
     conversation_id: str | None = Field(description="As sent; null if none was.")
     model_version: str = Field(description="The release that answers; another one may score differently.")
     label_set_version: str = Field(description="The version of the definitions at /v1/labels.")
-    mis_selling: MisSelling | None = Field(description="Null without agent turns; see abstained.")
-    empathy: Empathy | None = Field(description="Null without agent turns; see abstained.")
-    practice: Practice | None = Field(description="Null without agent turns; see abstained.")
-    signals: Signals | None = Field(description="Null without customer turns; see abstained.")
+    mis_selling: MisSelling | None = Field(description="Null where the agent cannot be judged; see abstained.")
+    empathy: Empathy | None = Field(description="Null where the agent cannot be judged; see abstained.")
+    practice: Practice | None = Field(description="Null where the agent cannot be judged; see abstained.")
+    signals: Signals | None = Field(description="Null where the customer cannot be judged; see abstained.")
     turns: list[TurnAnswer] = Field(description="In the order sent; empty if options.turns is false.")
     truncated: list[Truncation] = Field(description="Nothing is cut off at present: over a limit is an error.")
     abstained: list[Abstained] = Field(description="What is null here, and why.")

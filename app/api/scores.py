@@ -18,6 +18,7 @@ from app.core.conversation import Conversation, Role
 from app.core.errors import UnreadableTranscript
 from app.core.labels import LABEL_SET_VERSION
 from app.transcripts.document import Document
+from app.transcripts.guess import guess
 from app.transcripts.intake import Taken, parse_roles, take, take_value
 from app.transcripts.registry import AUTO
 
@@ -53,9 +54,9 @@ def transcribed(sent: ScoreBody, only: str, roles: Mapping[str, Role]) -> tuple[
     if isinstance(value, str | bytes):
         # A lone surrogate in a JSON string is left for the reader to refuse.
         content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-        taken = take(Document.of(content), roles, only)
+        taken = take(Document.of(content), roles, only, guess)
     else:
-        taken = take_value(value, roles, only)
+        taken = take_value(value, roles, only, guess)
     found = list(islice(taken, 2))
     if len(found) > 1:
         raise UnreadableTranscript("the transcript holds more than one conversation; send one at a time")

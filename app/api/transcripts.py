@@ -14,6 +14,7 @@ from app.core.conversation import Channel, Conversation, Role
 from app.core.errors import InvalidConversation, UnreadableTranscript
 from app.core.text import redactions
 from app.transcripts.document import Document
+from app.transcripts.guess import guess
 from app.transcripts.intake import Taken, parse_roles, take
 from app.transcripts.registry import AUTO, format_names
 from app.transcripts.roles import Basis, Speaker
@@ -156,7 +157,7 @@ def checked_format(name: str) -> str:
 
 def parse(body: bytes, only: str, roles: dict[str, Role]) -> ParseAnswer:
     """The answer for a document. Raises `UnreadableTranscript` if no conversation of it can be read."""
-    taken = list(take(Document.of(body), roles, only))
+    taken = list(take(Document.of(body), roles, only, guess))
     read = [(item, item.outcome) for item in taken if isinstance(item.outcome, Conversation)]
     failed = [(item.line, item.outcome) for item in taken if isinstance(item.outcome, UnreadableTranscript)]
     if not read:

@@ -132,9 +132,37 @@ def test_where_nobody_knows_who_is_who_it_abstains_for_that_reason(client: TestC
 
 
 def test_without_a_customer_there_are_no_signals(client: TestClient) -> None:
-    answer = score(client, conversation(("agent", "hello")))
+    answer = score(client, conversation(("agent", "hello, good morning")))
     assert answer["signals"] is None
     assert [item["of"] for item in answer["abstained"]] == ["signals"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Buenos días, le llamo para hablar de su contrato con nosotros", "language_not_english"),
+        ("[NAME] [DATE] [CARD] ok", "text_too_damaged"),
+    ],
+)
+def test_a_side_that_cannot_be_judged_is_null_with_its_reason(client: TestClient, text: str, code: str) -> None:
+    answer = score(client, conversation(("agent", text), ("customer", "I need help now")))
+    assert answer["mis_selling"] is answer["empathy"] is answer["practice"] is None
+    assert answer["signals"]["need"] > 0.9
+    assert [(item["of"], item["code"]) for item in answer["abstained"]] == [
+        (of, code) for of in ("mis_selling", "empathy", "practice")
+    ]
+    assert text not in str(answer["abstained"])
+    agent, customer = answer["turns"]
+    assert agent["mis_selling"] is agent["empathy"] is agent["practice"] is None
+    assert agent["evidence"] == []
+    assert customer["signals"]["need"] > 0.9
+
+
+def test_too_little_to_judge_a_call_is_still_a_turn_with_a_score(client: TestClient) -> None:
+    answer = score(client, conversation(("agent", "Hi"), ("customer", "I need help now")))
+    assert answer["mis_selling"] is None
+    assert {item["code"] for item in answer["abstained"]} == {"too_little_said"}
+    assert 0 <= answer["turns"][0]["mis_selling"]["risk"] <= 1
 
 
 def test_absent_ids_are_indices_that_clash_with_none(client: TestClient) -> None:

@@ -105,7 +105,7 @@ def test_a_transcript_as_the_body_is_scored_as_the_conversation_it_is(client: Te
 
 
 def test_nobody_known_is_no_score(client: TestClient) -> None:
-    answer = client.post("/v1/score", json={"transcript": LETTERS.decode()}).json()
+    answer = client.post("/v1/score", json={"transcript": "A: Hm.\nB: Well.\nA: Hm.\nB: Well."}).json()
     assert answer["mis_selling"] is None
     assert {item["code"] for item in answer["abstained"]} == {"roles_unknown"}
     assert [speaker["speaker"] for speaker in answer["source"]["speakers"]] == ["A", "B"]
