@@ -17,6 +17,7 @@ from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS
 from app.core.conversation import Role
 from app.core.evidence import Evidence
 from app.core.labels import DISMISSIVE, EMPATHY_DIMENSIONS, MIS_SELLING, PRACTICE, SIGNALS, names
+from app.core.legibility import FEWEST_WORDS, Unreadable
 
 RISK_FEATURES = ("strongest", "breadth", "excess")
 EMPATHY_FEATURES = (
@@ -30,6 +31,11 @@ HIGHEST_EMPATHY = 4
 _NOISE = 0.2
 # Beyond this many risky turns, one more changes nothing.
 _COUNTED_TURNS = 5
+_REMEDIES = {
+    Unreadable.LANGUAGE_NOT_ENGLISH: "the {side} speaks mostly another language; the model reads English only",
+    Unreadable.TOO_LITTLE_SAID: f"the {{side}} says fewer than {FEWEST_WORDS} words; score again when more is said",
+    Unreadable.TEXT_TOO_DAMAGED: "most of the {side}'s words are redacted or unreadable; send the text as it was said",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class TurnScore:
     """One turn. Probabilities by label name; empathy dimensions as expected level / 2.
 
     `risk`, `categories`, `empathy` and `practice` are of agent turns, `signals` of customer turns;
-    a turn of any other role has none of them.
+    a turn of any other role has none of them, nor has one of a side that is not scored.
     """
 
     turn: int
@@ -123,18 +129,39 @@ def _highest(turns: Sequence[TurnScore], group: str, labels: Sequence[str]) -> d
     return {label: max((table[label] for table in tables), default=0.0) for label in labels}
 
 
-def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) -> ConversationScore:
-    """The conversation's score from its turns'."""
+def _not_scored(side: Role, roles: set[Role], unreadable: Mapping[Role, Unreadable]) -> tuple[str, str] | None:
+    """Code and detail of why a side has no score, if it has none."""
+    if side not in roles:
+        code = "roles_unknown" if Role.UNKNOWN in roles else f"no_{side}_turns"
+        return code, f"no turn has the role '{side}'; say which speaker is the {side}"
+    if reason := unreadable.get(side):
+        return reason.value, _REMEDIES[reason].format(side=side)
+    return None
+
+
+def add_up(
+    turns: Sequence[TurnScore],
+    calibration: Calibration,
+    tokens: int,
+    unreadable: Mapping[Role, Unreadable] | None = None,
+) -> ConversationScore:
+    """The conversation's score from its turns'; of a side that is `unreadable` nothing is scored.
+
+    Nor are its turns, unless the only reason is that too little has been said so far: a live call's
+    first turn has the score that it will have in the end.
+    """
+    unreadable = unreadable or {}
+    withheld = {role for role, reason in unreadable.items() if reason is not Unreadable.TOO_LITTLE_SAID}
+    turns = [TurnScore(turn.turn, turn.role) if turn.role in withheld else turn for turn in turns]
+    roles = {turn.role for turn in turns}
+    no_agent, no_customer = (_not_scored(side, roles, unreadable) for side in (Role.AGENT, Role.CUSTOMER))
     abstained: list[Abstention] = []
-    has_agent = any(turn.role is Role.AGENT for turn in turns)
-    has_customer = any(turn.role is Role.CUSTOMER for turn in turns)
-    has_unknown = any(turn.role is Role.UNKNOWN for turn in turns)
 
     risk = band = empathy_score = None
     categories: dict[str, float] = {}
     practice: dict[str, float] = {}
     empathy: dict[str, float] = {}
-    if has_agent:
+    if no_agent is None:
         risk = sigmoid(calibration.risk(risk_features(turns)))
         band = calibration.band(risk)
         categories = _highest(turns, "categories", names(MIS_SELLING))
@@ -144,13 +171,9 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
         empathy = {dimension.name: features[f"mean_{dimension.name}"] for dimension in EMPATHY_DIMENSIONS}
         empathy |= _highest(turns, "empathy", [DISMISSIVE.name])
     else:
-        code = "roles_unknown" if has_unknown else "no_agent_turns"
-        detail = "no turn has the role 'agent'; say which speaker is the agent"
-        abstained += [Abstention(of, code, detail) for of in ("mis_selling", "empathy", "practice")]
-    if not has_customer:
-        code = "roles_unknown" if has_unknown else "no_customer_turns"
-        detail = "no turn has the role 'customer'; say which speaker is the customer"
-        abstained.append(Abstention("signals", code, detail))
+        abstained += [Abstention(of, *no_agent) for of in ("mis_selling", "empathy", "practice")]
+    if no_customer is not None:
+        abstained.append(Abstention("signals", *no_customer))
     return ConversationScore(
         turns=tuple(turns),
         risk=risk,
@@ -159,7 +182,7 @@ def add_up(turns: Sequence[TurnScore], calibration: Calibration, tokens: int) ->
         empathy_score=empathy_score,
         empathy=empathy,
         practice=practice,
-        signals=_highest(turns, "signals", names(SIGNALS)) if has_customer else {},
+        signals=_highest(turns, "signals", names(SIGNALS)) if no_customer is None else {},
         abstained=tuple(abstained),
         tokens=tokens,
     )

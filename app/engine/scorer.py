@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from app.core.calibration import Calibration
 from app.core.classifier import Classifier
-from app.core.conversation import Conversation, Turn
+from app.core.conversation import Conversation, Role, Turn
 from app.core.errors import DeadlineExceeded, InvalidConversation, LimitExceeded, ModelFailed, SoftsellError
 from app.core.evidence import Evidence, find
 from app.core.labels import EVIDENCE_LABELS
+from app.core.legibility import Unreadable, unreadable
 from app.core.scores import ConversationScore, TurnScore, add_up, turn_score
 from app.core.text import CleanText, clean
 from app.engine.limits import Limits
@@ -27,6 +28,15 @@ _Part = tuple[Piece, Sequence[float], Sequence[Sequence[float]]]
 
 def _never() -> bool:
     return False
+
+
+def _unreadable_sides(conversation: Conversation, texts: Sequence[CleanText]) -> dict[Role, Unreadable]:
+    """Each side whose words cannot be judged, and why."""
+    sides: dict[Role, list[str]] = {Role.AGENT: [], Role.CUSTOMER: []}
+    for turn, text in zip(conversation.turns, texts, strict=True):
+        if turn.role in sides:
+            sides[turn.role].append(text.text)
+    return {role: reason for role, said in sides.items() if said and (reason := unreadable(said))}
 
 
 class Scorer:
@@ -77,7 +87,7 @@ class Scorer:
             self._turn(index, turn, parts, evidence)
             for index, (turn, parts) in enumerate(zip(conversation.turns, gathered, strict=True))
         ]
-        return add_up(turns, self._calibration, tokens)
+        return add_up(turns, self._calibration, tokens, _unreadable_sides(conversation, texts))
 
     def _checked(self, conversation: Conversation) -> list[CleanText]:
         limits, turns = self._limits, conversation.turns

@@ -132,3 +132,39 @@ def test_any_text_gives_a_score_or_a_named_refusal(turns: list[tuple[Role, str]]
     for scored, (_, text) in zip(score.turns, turns, strict=True):
         for item in scored.evidence:
             assert text[item.start : item.end].strip()
+
+
+FRENCH = "Bonjour madame, je vous appelle pour votre contrat, vous avez un moment avec nous ?"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(FRENCH, "language_not_english"), ("[NAME] [DATE] #### ok", "text_too_damaged")],
+)
+def test_a_side_that_cannot_be_judged_loses_its_scores_and_the_other_keeps_its_own(text: str, code: str) -> None:
+    agent, customer = Turn("0", Role.AGENT, "It is guaranteed, hurry!"), Turn("1", Role.CUSTOMER, "I need it now")
+    whole = scorer().score(Conversation((agent, customer)))
+    without_customer = scorer().score(Conversation((agent, Turn("1", Role.CUSTOMER, text))))
+    assert [(item.of, item.code) for item in without_customer.abstained] == [("signals", code)]
+    assert (without_customer.signals, without_customer.turns[1].signals) == ({}, {})
+    assert without_customer.turns[0] == whole.turns[0]
+    assert without_customer.risk == whole.risk
+
+    without_agent = scorer().score(Conversation((Turn("0", Role.AGENT, text), customer)))
+    assert [(item.of, item.code) for item in without_agent.abstained] == [
+        (of, code) for of in ("mis_selling", "empathy", "practice")
+    ]
+    assert without_agent.risk is without_agent.band is without_agent.empathy_score is None
+    assert without_agent.turns[0].risk is None
+    assert without_agent.turns[0].evidence == ()
+    assert without_agent.signals == whole.signals
+
+
+def test_a_live_call_gets_its_scores_as_soon_as_enough_is_said() -> None:
+    first = scorer().score(said("Hi"))
+    later = scorer().score(said("Hi", "it is guaranteed"))
+    # What was scored live has the same score in the whole.
+    assert first.turns[0] == later.turns[0]
+    assert {item.code for item in first.abstained if item.of != "signals"} == {"too_little_said"}
+    assert later.risk is not None
+    assert all(turn.risk is not None for turn in later.turns)

@@ -160,7 +160,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
 
 
 def still_scores(client: TestClient) -> None:
-    response = client.post("/v1/score", json=conversation(("agent", "guaranteed")))
+    response = client.post("/v1/score", json=conversation(("agent", "it is guaranteed")))
     assert response.status_code == 200
     assert response.json()["mis_selling"]["band"] == "high"
 

@@ -20,6 +20,10 @@ WORDS = (
     "after the first year it goes up nine pounds no thanks I have already put the cover on your account",
     "what do you mean I lost my job in march",
 )
+_OPENING = (
+    Turn("agent", Role.AGENT, "hello how can I help you today"),
+    Turn("customer", Role.CUSTOMER, "I want to ask about my bill"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +68,11 @@ def test_a_turn_scores_the_same_alone_as_last_and_inside_the_whole(
     scorer: Scorer, seed: int, turns: int, longest_words: int
 ) -> None:
     whole = conversation(seed, turns, longest_words)
-    scores = scorer.score(whole, evidence=False).turns
+    scores = scorer.score(Conversation((*_OPENING, *whole.turns)), evidence=False).turns
     for last in sorted({0, turns // 2, turns - 2}):
-        until = Conversation(whole.turns[: last + 1])
-        assert difference(scorer.score(until, evidence=False).turns[last], scores[last]) <= TOLERANCE
+        # Of a side that has said a word or two there is no score yet; see app.core.legibility.
+        until = Conversation((*_OPENING, *whole.turns[: last + 1]))
+        assert difference(scorer.score(until, evidence=False).turns[-1], scores[last + len(_OPENING)]) <= TOLERANCE
 
 
 def test_what_came_before_does_matter(scorer: Scorer) -> None:
