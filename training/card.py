@@ -130,8 +130,8 @@ def render(version: str, recipe: Mapping[str, Any], data: Mapping[str, Any], eva
         + ".",
         "",
         f"Train {splits['train']}, calibration {splits['calibration']} and test {splits['test']} conversations. "
-        f"The test split holds the sectors {', '.join(splits['unseen_sectors'])} and an author "
-        "whom training never saw. "
+        f"The test split holds the sectors {', '.join(splits['unseen_sectors'])} and an author whom training never "
+        "saw, and a sample of the rest. "
         f"Corpus sha256 `{data['corpus_sha256'][:16]}…`; base encoder `{data['base']}` ({data['base_licence']}).",
         "",
         f"Trained with seed {recipe['seed']} for {recipe['epochs']} epochs; the full recipe is in `release.json`, "

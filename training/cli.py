@@ -17,7 +17,7 @@ from app.model.release import newest_release, open_release
 from app.settings import MODELS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 @app.command("corpus-check")
@@ -83,6 +83,16 @@ def _seal_again(release: Path, evaluation: Mapping[str, Any]) -> None:
 
 
 @app.command()
+def curve() -> None:
+    """What each doubling of the corpus gains, by the TF-IDF floor."""
+    from training import corpus, splits
+    from training.curve import learning_curve
+
+    for count, figures in learning_curve(splits.read(corpus.load())).items():
+        typer.echo(f"{count:>6} conversations: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+
+
+@app.command()
 def agreement() -> None:
     """How far a second annotator, who saw no labels, agrees with the corpus."""
     from training.agreement import measured
@@ -91,11 +101,88 @@ def agreement() -> None:
         typer.echo(f"{name}: {value:.3g}" if value == int(value) else f"{name}: {value:.3f}")
 
 
+@app.command()
+def roles(
+    fit: Annotated[bool, typer.Option("--fit", help="Fit it anew on the training split first.")] = False,
+) -> None:
+    """How often the guess of who is the agent is right on the test split, with roles hidden."""
+    from training import corpus, splits
+    from training import roles as guessing
+
+    parts = splits.read(corpus.load())
+    if fit:
+        guessing.write(guessing.fit(parts["train"], parts["calibration"]))
+    for name, value in guessing.measure(parts["test"]).items():
+        typer.echo(f"{name}: {value:.4g}")
+
+
 @app.command("card")
 def card_() -> None:
     """Render the card of the newest release again from its numbers on file."""
     release = newest_release(MODELS)
     _seal_again(release, open_release(release).evaluation)
+
+
+@app.command("behaviour")
+def behaviour_(
+    directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
+    cases: Annotated[int | None, typer.Option(min=1, help="Only so many a function; writes nothing.")] = None,
+) -> None:
+    """Score the behaviour suites, and write behaviour.json and BEHAVIOUR.md."""
+    from dataclasses import replace
+
+    from app.build import build
+    from app.settings import Settings
+    from training import behaviour, suites
+
+    functions = suites.load()
+    if cases is not None:
+        functions = [replace(function, cases=function.cases[:cases]) for function in functions]
+    service = build(Settings.model_validate({"model_dir": directory or newest_release(MODELS)}))
+    results = behaviour.measure(functions, service)
+    if cases is None:
+        behaviour.write(results)
+    typer.echo(behaviour.table(results))
+
+
+@app.command("outside")
+def outside_(
+    datasets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Holds the sets; none comes with it.")],
+    directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
+    flags: Annotated[Path | None, typer.Option(help="Write the flagged turns here (CSV), for a reader.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only so many units a set; writes no report.")] = None,
+) -> None:
+    """Score public data that training never saw, and write outside.json and OUTSIDE.md."""
+    from app.build import build
+    from app.settings import Settings
+    from training.outside import measure, report
+
+    service = build(Settings.model_validate({"model_dir": directory or newest_release(MODELS)}))
+    results = measure.measure(datasets, service, flags, sample)
+    if sample is None:
+        measure.write(results)
+    typer.echo(report.table(results, measure.SETS))
+
+
+@app.command("trials")
+def trials_(
+    directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
+    conversations: Annotated[int | None, typer.Option(min=1, help="Only so many a trial; writes nothing.")] = None,
+) -> None:
+    """Disguise, disturb and swap what is said; write trials.json and TRIALS.md."""
+    from app.settings import Settings
+    from training import corpus, splits, trials, trials_report
+    from training.rescoring import bench_of, sample
+
+    test = splits.read(corpus.load())["test"]
+    bench = bench_of(Settings.model_validate({}), directory)
+    if conversations is None:
+        results = trials.measure(bench, test, trials.Sizes())
+        trials.write(results)
+    else:
+        few = sample(test, conversations, "few")
+        results = trials.measure(bench, few, trials.Sizes.small(conversations))
+    typer.echo(trials_report.render(results))
 
 
 def main() -> None:

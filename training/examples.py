@@ -29,6 +29,7 @@ _MIS_SELLING = frozenset(names(MIS_SELLING))
 _PUNCTUATION = set(string.punctuation) - {"'", "%", "$"}
 # A name or a number inside a sentence, as a redaction takes it out.
 _PRIVATE = re.compile(r"(?<=[^.!?\s] )(?:[A-Z][a-z]+|\d[\d,.]*\d|\d)(?!\w)")
+_WORD = re.compile(r"[A-Za-z']+")
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 IGNORED = -1.0
 
@@ -138,8 +139,24 @@ def _segmented(turn: LabelledTurn) -> list[LabelledTurn]:
     return found
 
 
+def _noisy(turn: LabelledTurn, recipe: Recipe, rng: random.Random) -> LabelledTurn:
+    """The turn with some words lost or two of their letters swapped; its length and so its spans stay."""
+
+    def spoil(match: re.Match[str]) -> str:
+        word = match[0]
+        if rng.random() >= recipe.noise_share:
+            return word
+        if len(word) < 4 or rng.random() < 0.5:
+            return " " * len(word)
+        at = rng.randrange(len(word) - 1)
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+    text = _WORD.sub(spoil, turn.text)
+    return LabelledTurn(turn.role, text if text.strip() else turn.text, turn.labels, turn.evidence, turn.empathy)
+
+
 def augmented(conversation: LabelledConversation, recipe: Recipe, rng: random.Random) -> LabelledConversation:
-    """The conversation, now and then without its beginning, cut into sentences, redacted or without punctuation."""
+    """The conversation, now and then without its beginning, cut into sentences, redacted, noisy or unpunctuated."""
     turns: Sequence[LabelledTurn] = conversation.turns
     if rng.random() < recipe.cropped_rate and len(turns) > 4:
         turns = turns[rng.randrange(1, len(turns) // 2) :]
@@ -147,6 +164,8 @@ def augmented(conversation: LabelledConversation, recipe: Recipe, rng: random.Ra
         turns = [part for turn in turns for part in _segmented(turn)]
     if rng.random() < recipe.redacted_rate:
         turns = [_redacted(turn) for turn in turns]
+    if rng.random() < recipe.noisy_rate:
+        turns = [_noisy(turn, recipe, rng) for turn in turns]
     if rng.random() < recipe.unpunctuated_rate:
         turns = [_unpunctuated(turn) for turn in turns]
     return LabelledConversation(

@@ -30,7 +30,7 @@ def _novelty(conversation: LabelledConversation) -> str:
 
 def _length(conversation: LabelledConversation) -> str:
     turns = len(conversation.turns)
-    return "up to 8" if turns <= 8 else "9 to 14" if turns <= 14 else "more than 14"
+    return "up to 8" if turns <= 8 else "9 to 14" if turns <= 14 else "15 to 49" if turns < 50 else "50 or more"
 
 
 SLICES: dict[str, Callable[[LabelledConversation], str]] = {
@@ -41,7 +41,8 @@ SLICES: dict[str, Callable[[LabelledConversation], str]] = {
 }
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The cores, processor and Python that measure."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -70,7 +71,7 @@ def measure(release: Path, parts: dict[str, list[LabelledConversation]], quiet: 
     }
     figures: dict[str, Any] = _finite(
         {
-            "measured": {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "machine": _machine()},
+            "measured": {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "machine": machine()},
             "splits": {name: len(held) for name, held in parts.items()}
             | {"unseen_sectors": list(splits.UNSEEN_TEST_SECTORS)},
             "resamples": evaluate.RESAMPLES,

@@ -12,7 +12,7 @@ class Recipe:
 
     name: str = "softsell-en"
     seed: int = 20261121
-    epochs: int = 10
+    epochs: int = 7
     step_tokens: int = 3072
     encoder_rate: float = 2.0e-4
     head_rate: float = 1.0e-3
@@ -21,12 +21,14 @@ class Recipe:
     dropout: float = 0.1
     evidence_weight: float = 4.0
     # Augmentation: how often a token is masked, a conversation loses its punctuation or its beginning, has
-    # marks in place of names and numbers, or is cut into sentences.
+    # marks in place of names and numbers, is cut into sentences, or has this share of its words spoilt.
     mask_rate: float = 0.08
     unpunctuated_rate: float = 0.25
     cropped_rate: float = 0.25
     redacted_rate: float = 0.15
     segmented_rate: float = 0.2
+    noisy_rate: float = 0.12
+    noise_share: float = 0.12
     gradient_norm: float = 1.0
     # Without, the encoder is small and starts from nothing: for running the whole chain as a test.
     pretrained: bool = True

@@ -10,7 +10,7 @@ from training.corpus import LabelledConversation, LabelledTurn, load
 from training.examples import augmented
 from training.recipe import FULL
 
-NEVER = replace(FULL, cropped_rate=0.0, segmented_rate=0.0, redacted_rate=0.0, unpunctuated_rate=0.0)
+NEVER = replace(FULL, cropped_rate=0.0, segmented_rate=0.0, redacted_rate=0.0, noisy_rate=0.0, unpunctuated_rate=0.0)
 CONVERSATIONS = load()[::40]
 
 
@@ -20,7 +20,7 @@ def _marked(turns: tuple[LabelledTurn, ...]) -> Counter[tuple[str, int]]:
     )
 
 
-@pytest.mark.parametrize("rate", ["segmented_rate", "redacted_rate", "unpunctuated_rate"])
+@pytest.mark.parametrize("rate", ["segmented_rate", "redacted_rate", "noisy_rate", "unpunctuated_rate"])
 def test_evidence_and_labels_stay(rate: str) -> None:
     recipe = replace(NEVER, **{rate: 1.0})
     changed = 0
