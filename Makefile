@@ -16,7 +16,7 @@ TYPES_WITHOUT_TORCH := --disable-error-code=import-not-found --allow-subclassing
 	--no-warn-return-any --no-warn-unused-ignores
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint check train evaluate corpus-check openapi clean torch
+.PHONY: help serve test lint check train evaluate corpus-check openapi fuzz clean torch
 
 help: ## List the targets.
 	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ corpus-check: $(VENV)/development.stamp ## Check every line of the corpus.
 
 openapi: $(VENV)/development.stamp ## Write openapi/ anew from the code.
 	$(BIN)/python -m app.api.openapi
+
+fuzz: $(VENV)/development.stamp ## Fuzz every transcript reader for SECONDS (600) each; what breaks one is left in build/fuzz/.
+	$(PIP) install --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz_readers --seconds $(or $(SECONDS),600)
 
 clean: ## Remove the virtual environment and caches; build/ stays, with the checkpoints of hours of training.
 	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -23,7 +23,7 @@ def rendered(page: str, directory: Path) -> str:
     call = _CALL.search(page)
     assert call is not None
     (directory / "call.txt").write_text(call.group(1), encoding="utf-8")
-    good = '{"id": "c-1", "turns": [{"role": "agent", "text": "Hello."}]}'
+    good = '{"id": "c-1", "turns": [{"role": "agent", "text": "Hello, good morning."}]}'
     (directory / "broken.jsonl").write_text(f'{good}\n{{"turns": [\n', encoding="utf-8")
 
     def output(match: re.Match[str]) -> str:

@@ -23,10 +23,12 @@ from app.api.app import create_app
 from app.cli import cli
 from app.model.release import newest_release, open_release
 from app.settings import MODELS, Settings
+from app.transcripts.registry import json_readers, readers
 from training import card
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", ROOT / "docs" / "examples.md")
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_file())
 TOLERANCE = 0.011
 FIGURES = (
     "any mis-selling: AUC",
@@ -73,6 +75,15 @@ def report(name: str) -> str:
     return "```\n" + result.stdout.strip("\n") + "\n```"
 
 
+def formats() -> str:
+    """All transcript formats, from the registry."""
+    rows = [
+        f"| {reader.title} | `{reader.name}` |"
+        for reader in sorted((*readers(), *json_readers()), key=lambda r: r.title.casefold())
+    ]
+    return "\n".join(["| system or form | `--format` |", "|---|---|", *dict.fromkeys(rows)])
+
+
 def results() -> str:
     """The headline figures from the release's own numbers."""
     release = open_release(newest_release(MODELS))
@@ -89,7 +100,7 @@ def results() -> str:
         (name, *(cell(evaluation["test"][model].get(name)) for model in (card.MODEL, card.FLOOR))) for name in FIGURES
     ]
     lines = [
-        f"{release.version} on {splits['test']} conversations that it never saw, each of a sector "
+        f"{release.version} on {splits['test']} conversations that it never saw, most of them of a sector "
         f"({', '.join(splits['unseen_sectors'])}) or an author that it never saw; 95 % bootstrap intervals. "
         f"Worst slice: average precision {lowest:.2f} for any mis-selling where {worst}.",
         "",
@@ -105,7 +116,8 @@ def results() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "answer": answer,
     "results": results,
-    **{f"report {path.name}": partial(report, path.name) for path in sorted((ROOT / "examples").iterdir())},
+    "formats": formats,
+    **{f"report {path.name}": partial(report, path.name) for path in EXAMPLES},
 }
 _BLOCK = re.compile(r"<!-- (?P<name>[^\n]+?) -->\n(?P<shown>.*?)\n?<!-- end -->", re.DOTALL)
 SHOWN = [(path, match["name"], match["shown"]) for path in PAGES for match in _BLOCK.finditer(path.read_text())]
@@ -126,13 +138,14 @@ def test_every_kind_of_block_is_shown() -> None:
     assert {name for _, name, _ in SHOWN} >= {
         "answer",
         "results",
+        "formats",
         "report phone_upgrade.txt",
         "report boiler_cover.json",
     }
 
 
 def test_every_example_scores() -> None:
-    files = sorted(str(path) for path in (ROOT / "examples").iterdir())
+    files = [str(path) for path in EXAMPLES]
     result = CliRunner().invoke(cli, ["score", "--json", *files])
     assert result.exit_code == 0
     answers = [json.loads(line) for line in result.stdout.splitlines()]
