@@ -92,7 +92,8 @@ def assign(
             for label in open_labels
         }
         for label, (role, confidence) in guess(said).items():
-            sure = confidence >= LEAST_CONFIDENCE
+            # Of a side that is known, nobody more is guessed: a second agent has to be named.
+            sure = confidence >= LEAST_CONFIDENCE and role not in sides
             found[label] = (role if sure else Role.UNKNOWN, Basis.GUESS if sure else Basis.NONE, confidence)
 
     turns = tuple(

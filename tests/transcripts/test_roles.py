@@ -89,6 +89,19 @@ def test_a_guess_is_told_and_taken_only_where_it_is_sure(confidence: float, role
     assert asked == [{"A": ["words", "words"], "B": ["words"]}]
 
 
+def test_nobody_is_guessed_to_be_on_the_side_that_is_known() -> None:
+    def guess(said: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[Role, float]]:
+        assert set(said) == {"B", "C"}
+        return {"B": (AGENT, 0.99), "C": (CUSTOMER, 0.99)}
+
+    _, speakers = assign(talk(("A", UNKNOWN), ("B", UNKNOWN), ("C", UNKNOWN)), {"A": AGENT}, guess)
+    assert [(s.role, s.basis) for s in speakers] == [
+        (AGENT, Basis.MAP),
+        (UNKNOWN, Basis.NONE),
+        (CUSTOMER, Basis.GUESS),
+    ]
+
+
 def test_nobody_guesses_where_both_sides_are_known() -> None:
     def guess(_: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[Role, float]]:
         raise AssertionError
