@@ -22,19 +22,19 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of the test split each trial takes, so that all end in some ten minutes on two cores."""
+    """How much of the test split each trial takes, so that all end in some five minutes on two cores."""
 
-    disguises: int = 250
+    disguises: int = 50
     """Conversations a disguise, of those with a flagged turn, up to their last flagged turn."""
-    noise: int = 250
+    noise: int = 80
     """Conversations a noise."""
-    names: int = 150
+    names: int = 24
     """Conversations for each role, each with the reference name and names of two cultures."""
-    varieties: int = 60
+    varieties: int = 12
     """Conversations a variety."""
-    marks: int = 30
+    marks: int = 8
     """Conversations a mark."""
-    faithfulness: int = 150
+    faithfulness: int = 60
     """Flagged turns, each in four variants."""
     words: int = hard_cases.HARMLESS_WORDS
     """Harmless words around a risky turn."""
