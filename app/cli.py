@@ -89,10 +89,10 @@ def _roles(given: list[str]) -> dict[str, Role]:
 
 
 def _checked_format(name: str) -> str:
-    from app.transcripts.registry import AUTO, format_names
+    from app.transcripts.registry import format_choices
 
-    if name not in (AUTO, *format_names()):
-        raise _stop(f"--format is one of {AUTO}, {', '.join(format_names())}")
+    if name not in format_choices():
+        raise _stop(f"--format is one of {', '.join(format_choices())}")
     return name
 
 

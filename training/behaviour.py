@@ -16,21 +16,18 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from app.build import Service
 from app.core.labels import MIS_SELLING, SIGNALS, names
 from app.core.scores import TurnScore
 from training.measure import machine
 from training.suites import Case, Function, Kind, Version, digest
+from training.workers import done
 
 RESULTS = Path(__file__).parent / "behaviour.json"
 REPORT = Path(__file__).parent / "BEHAVIOUR.md"
-THREADS = 2
 FAIR_BELOW = 0.5
 MOST_MOVE = 0.1
 SLACK = 0.02
@@ -102,8 +99,7 @@ def measure(functions: Sequence[Function], service: Service, quiet: bool = False
         return [judged(version) for version in case.versions]
 
     cases = [case for function in functions for case in function.cases]
-    with ThreadPoolExecutor(THREADS) as pool:
-        turns = list(tqdm(pool.map(scored, cases), total=len(cases), desc="score", unit="case", disable=quiet))
+    turns = done(scored, cases, "score", "case", quiet)
     turns_of = dict(zip((case.id for case in cases), turns, strict=True))
     found = {}
     rates = defaultdict(list)

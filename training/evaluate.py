@@ -37,7 +37,7 @@ from training.examples import IGNORED, piece_target
 CONVERSATION_RISK, CONVERSATION_EMPATHY = 0, 1
 RESAMPLES = 1000
 # A label with fewer positives than this in a sample has no figure worth a mean.
-_FEWEST_POSITIVES = 5
+FEWEST_POSITIVES = 5
 _CALIBRATION_BINS = 10
 # Tokens are words here, so that the figure does not depend on a tokenizer.
 _WORD = re.compile(r"\S+")
@@ -152,7 +152,7 @@ class Measured:
                 column = TURN_OUTPUTS.index(label.name)
                 known = targets[:, column] != IGNORED
                 truth, probability = targets[known, column], turns[known, column]
-                if truth.sum() < _FEWEST_POSITIVES:
+                if truth.sum() < FEWEST_POSITIVES:
                     continue
                 precisions.append(_average_precision(truth, probability))
                 f1s.append(f1(truth == 1, probability >= self._predictions.thresholds[label.name]))

@@ -10,7 +10,7 @@ import random
 import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,13 +112,13 @@ def examples(conversation: LabelledConversation, tokenizer: TurnTokenizer) -> li
 def _unpunctuated(turn: LabelledTurn) -> LabelledTurn:
     """The turn as a recogniser without punctuation leaves it: marks become blanks, so spans stay."""
     text = "".join(" " if character in _PUNCTUATION else character for character in turn.text)
-    return LabelledTurn(turn.role, text, turn.labels, turn.evidence, turn.empathy)
+    return replace(turn, text=text)
 
 
 def _redacted(turn: LabelledTurn) -> LabelledTurn:
     """The turn with marks for names and numbers, padded with blanks so that spans stay."""
     text = _PRIVATE.sub(lambda match: REDACTED.ljust(len(match[0])), turn.text)
-    return LabelledTurn(turn.role, text, turn.labels, turn.evidence, turn.empathy)
+    return replace(turn, text=text)
 
 
 def _segmented(turn: LabelledTurn) -> list[LabelledTurn]:
@@ -135,7 +135,7 @@ def _segmented(turn: LabelledTurn) -> list[LabelledTurn]:
             return [turn]
         evidence = tuple(Evidence(item.start - start, item.end - start, item.labels) for item in inside)
         labels = frozenset().union(*(item.labels for item in inside))
-        found.append(LabelledTurn(turn.role, turn.text[start:end].rstrip(), labels, evidence, turn.empathy))
+        found.append(replace(turn, text=turn.text[start:end].rstrip(), labels=labels, evidence=evidence))
     return found
 
 
@@ -152,7 +152,7 @@ def _noisy(turn: LabelledTurn, recipe: Recipe, rng: random.Random) -> LabelledTu
         return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
     text = _WORD.sub(spoil, turn.text)
-    return LabelledTurn(turn.role, text if text.strip() else turn.text, turn.labels, turn.evidence, turn.empathy)
+    return replace(turn, text=text) if text.strip() else turn
 
 
 def augmented(conversation: LabelledConversation, recipe: Recipe, rng: random.Random) -> LabelledConversation:
@@ -168,13 +168,4 @@ def augmented(conversation: LabelledConversation, recipe: Recipe, rng: random.Ra
         turns = [_noisy(turn, recipe, rng) for turn in turns]
     if rng.random() < recipe.unpunctuated_rate:
         turns = [_unpunctuated(turn) for turn in turns]
-    return LabelledConversation(
-        conversation.id,
-        conversation.sector,
-        conversation.region,
-        conversation.channel,
-        conversation.severity,
-        conversation.empathy,
-        tuple(turns),
-        conversation.pair,
-    )
+    return replace(conversation, turns=tuple(turns))

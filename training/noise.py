@@ -21,12 +21,12 @@ from app.core.labels import MIS_SELLING, TURN_LABELS, Label
 from app.core.scores import ConversationScore
 from training.behaviour import outputs
 from training.corpus import LabelledConversation
+from training.evaluate import FEWEST_POSITIVES
 from training.rescoring import Bench, auc, changed, not_scored, risks, sample, truths
 
 REPLACED, LOST = 0.60, 0.25
 SOUND_ALIKE_SHARE = 0.5
 # A label with fewer positives than this in the sample has no figure worth a mean.
-_FEWEST_POSITIVES = 5
 _WORD = re.compile(r"\S+")
 _CORE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9'.,%\u2019]*[A-Za-z0-9%])?")
 _GROUPS = (
@@ -155,7 +155,7 @@ def macro_average_precision(
             if turn.role is label.role
         ]
         truth = np.array([shown for shown, _ in pairs], bool)
-        if truth.sum() >= _FEWEST_POSITIVES:
+        if truth.sum() >= FEWEST_POSITIVES:
             found.append(float(average_precision_score(truth, [probability for _, probability in pairs])))
     return float(np.mean(found)) if found else None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from tqdm import tqdm
 
 from app.build import STUB_VERSION, classifier_of
 from app.core.classifier import Classifier, Encoded, Output, Window
@@ -29,10 +27,10 @@ from app.model.release import newest_release, open_release
 from app.model.stub import StubClassifier, stub_calibration
 from app.settings import MODELS, Settings
 from training.corpus import LabelledConversation, LabelledTurn
+from training.workers import done
 
 SEED = 20261122
 FLAGGED_FROM = 0.5
-THREADS = 2
 # The unchanged test split has fewer windows; a window's logits take some 0.2 MB.
 _MOST_REMEMBERED = 1500
 _MIS_SELLING = frozenset(names(MIS_SELLING))
@@ -79,10 +77,7 @@ class Bench:
     ) -> list[ConversationScore]:
         """One score a conversation, in their order, with a progress bar named `what`."""
         score = partial(self.scorer.score, evidence=evidence)
-        with ThreadPoolExecutor(THREADS) as pool:
-            found = pool.map(score, [conversation.plain() for conversation in conversations])
-            bar = tqdm(found, total=len(conversations), desc=what, unit="conversation", disable=self.quiet)
-            return list(bar)
+        return done(score, [conversation.plain() for conversation in conversations], what, "conversation", self.quiet)
 
 
 def bench_of(settings: Settings, directory: Path | None = None, quiet: bool = False) -> Bench:

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from app.core.conversation import Channel, Conversation, Role, Turn
 from app.engine.limits import Limits
-from app.transcripts.registry import AUTO, format_names
+from app.transcripts.registry import AUTO, format_choices
 
 # The largest integer that every JSON reader keeps exactly.
 _LARGEST_MS = 2**53 - 1
@@ -114,8 +114,8 @@ class ScoreBody(Strict):
     def _one_source(self) -> "ScoreBody":
         if (self.conversation is None) == (self.transcript is None):
             raise PydanticCustomError("one_source", "send either `conversation` or `transcript`")
-        if self.format not in (AUTO, *format_names()):
-            raise PydanticCustomError("format", f"`format` is one of {AUTO}, {', '.join(format_names())}")
+        if self.format not in format_choices():
+            raise PydanticCustomError("format", f"`format` is one of {', '.join(format_choices())}")
         return self
 
     def parsed(self) -> Conversation:

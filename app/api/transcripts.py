@@ -16,7 +16,7 @@ from app.core.text import redactions
 from app.transcripts.document import Document
 from app.transcripts.guess import guess
 from app.transcripts.intake import Taken, parse_roles, take
-from app.transcripts.registry import AUTO, format_names
+from app.transcripts.registry import AUTO, format_choices
 from app.transcripts.roles import Basis, Speaker
 
 FormatQuery = Annotated[str, Query(alias="format", description="The format, where its content should not tell.")]
@@ -150,8 +150,8 @@ def _one(taken: Taken, conversation: Conversation) -> ParsedOne:
 
 def checked_format(name: str) -> str:
     """A format that the registry knows. Raises `InvalidConversation` otherwise."""
-    if name not in (AUTO, *format_names()):
-        raise InvalidConversation(f"`format` is one of {AUTO}, {', '.join(format_names())}")
+    if name not in format_choices():
+        raise InvalidConversation(f"`format` is one of {', '.join(format_choices())}")
     return name
 
 
@@ -162,14 +162,14 @@ def parse(body: bytes, only: str, roles: dict[str, Role]) -> ParseAnswer:
     failed = [(item.line, item.outcome) for item in taken if isinstance(item.outcome, UnreadableTranscript)]
     if not read:
         raise failed[0][1]
-    several = len(taken) > 1
-    first, conversation = read[0]
+    found = [_one(item, outcome) for item, outcome in read]
+    only_one = found[0] if len(taken) == 1 else None
     return ParseAnswer(
-        format=first.format,
-        conversation=None if several else _parsed(conversation),
-        roles={} if several else _roles(first.speakers),
-        left_out=[] if several else left_out_answers(first.left_out),
-        conversations=[_one(item, outcome) for item, outcome in read] if several else [],
+        format=read[0][0].format,
+        conversation=only_one.conversation if only_one else None,
+        roles=only_one.roles if only_one else {},
+        left_out=only_one.left_out if only_one else [],
+        conversations=[] if only_one else found,
         errors=[ParseFailure(line=line, detail=str(error)) for line, error in failed[:_MOST_ERRORS]],
     )
 

@@ -168,13 +168,14 @@ class Document:
             if not line.strip():
                 continue
             seen += 1
-            if line.startswith(b"{") and line.rstrip().endswith(b"}"):
+            # A document of one line is parsed by `json`, once.
+            if line.startswith(b"{") and line.rstrip().endswith(b"}") and (seen > 1 or self._has_more()):
                 try:
                     parsed = parse_json(line)
                 except ValueError:
                     parsed = None
                 if isinstance(parsed, dict):
-                    return seen > 1 or self._has_more()
+                    return True
             if seen >= 3:
                 return False
         return False

@@ -11,7 +11,7 @@ from the first turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -53,6 +53,15 @@ class Entry:
     line: int | None = None
     left_out: tuple[LeftOut, ...] = ()
     format: str = ""
+
+
+def each(parts: Iterable[Node], read: Callable[[Node], Entry]) -> Iterator[Entry]:
+    """An entry for each of several conversations; a broken one is an error in its place, and the rest is read."""
+    for part in parts:
+        try:
+            yield read(part)
+        except UnreadableTranscript as error:
+            yield Entry(error)
 
 
 @dataclass(frozen=True, slots=True)

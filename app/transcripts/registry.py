@@ -56,8 +56,13 @@ def json_readers() -> tuple[JsonReader, ...]:
 
 
 def format_names() -> list[str]:
-    """What a caller may name as format, beside `AUTO`."""
+    """The names of all formats."""
     return sorted({reader.name for reader in _modules()})
+
+
+def format_choices() -> list[str]:
+    """What a caller may ask for: `AUTO`, or a format by name."""
+    return [AUTO, *format_names()]
 
 
 def json_reader_of(value: Any, least: Rank = Rank.FALLBACK) -> JsonReader | None:

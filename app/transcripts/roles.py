@@ -114,8 +114,3 @@ def _speakers(
         key = (new.speaker, new.role, basis, confidence)
         counts[key] = counts.get(key, 0) + 1
     return tuple(Speaker(label, role, basis, n, confidence) for (label, role, basis, confidence), n in counts.items())
-
-
-def are_known(conversation: Conversation) -> bool:
-    """Whether some turn is the agent's, without which nothing of worth can be scored."""
-    return any(turn.role is Role.AGENT for turn in conversation.turns)

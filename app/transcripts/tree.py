@@ -13,7 +13,7 @@ from typing import Any
 from app.core.errors import UnreadableTranscript
 
 # The year 2286 in milliseconds since 1970: beyond any time in a transcript, and exact as a float.
-_LATEST_MS = 10**13
+LATEST_MS = 10**13
 _LARGEST = 1e300
 
 NUMBERS = (int, float)
@@ -149,6 +149,6 @@ class Node:
         if type(self.value) not in NUMBERS:
             raise self.error("must be a number")
         time: float = self.value
-        if not _is_small(time) or not 0 <= time * unit_ms <= _LATEST_MS:
+        if not _is_small(time) or not 0 <= time * unit_ms <= LATEST_MS:
             raise self.error("must be a time of zero or more, before the year 2286")
         return round(time * unit_ms)

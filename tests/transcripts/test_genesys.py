@@ -13,28 +13,13 @@ from app.core.conversation import Channel, Conversation, Role
 from app.core.errors import UnreadableTranscript
 from app.transcripts.document import Document
 from app.transcripts.intake import take
-from app.transcripts.reader import Entry
-from app.transcripts.registry import read, read_value
-from app.transcripts.tree import Node
+from app.transcripts.registry import read
 from tests.transcripts.mutations import changed_documents, check
+from tests.transcripts.reading import conversation, conversation_of, entries
 
 SAMPLES = Path(__file__).parent / "samples"
 AGENT, CUSTOMER, BOT, UNKNOWN = Role.AGENT, Role.CUSTOMER, Role.BOT, Role.UNKNOWN
 INES, OLAF = "5f0a1c2e-0001-4000-8000-00000000a001", "5f0a1c2e-0002-4000-8000-00000000a002"
-
-
-def entries(name: str) -> list[Entry]:
-    return list(read(Document.of((SAMPLES / name).read_bytes())))
-
-
-def conversation(entry: Entry) -> Conversation:
-    assert isinstance(entry.outcome, Conversation), entry.outcome
-    return entry.outcome
-
-
-def of(value: Any) -> Conversation:
-    (entry,) = read_value(Node(value))
-    return conversation(entry)
 
 
 def transcript() -> Any:
@@ -42,7 +27,7 @@ def transcript() -> Any:
 
 
 def test_a_call_with_an_ivr_and_a_transfer() -> None:
-    (entry,) = entries("genesys_cloud/transfer.json")
+    (entry,) = entries(SAMPLES / "genesys_cloud/transfer.json")
     found = conversation(entry)
     assert (found.id, found.channel) == ("5f0a1c2e-1111-4000-8000-00000000c001", Channel.VOICE)
     assert found.metadata == {
@@ -74,7 +59,7 @@ def test_a_call_with_an_ivr_and_a_transfer() -> None:
 
 
 def test_without_participants_nobody_is_an_agent() -> None:
-    (entry,) = entries("genesys_cloud/bare.json")
+    (entry,) = entries(SAMPLES / "genesys_cloud/bare.json")
     found = conversation(entry)
     assert found.channel is Channel.CHAT
     assert [(turn.role, turn.speaker, turn.start_ms) for turn in found.turns] == [
@@ -128,14 +113,14 @@ def test_without_participants_nobody_is_an_agent() -> None:
 )
 def test_who_of_the_company_spoke(participants: Any, expected: tuple[Role, str]) -> None:
     phrases = [{"participantPurpose": "internal", "text": "x", "startTimeMs": 50}]
-    (turn,) = of({"participants": participants, "transcripts": [{"phrases": phrases}]}).turns
+    (turn,) = conversation_of({"participants": participants, "transcripts": [{"phrases": phrases}]}).turns
     assert (turn.role, turn.speaker) == expected
 
 
 def test_many_participants_take_no_longer_than_they_must() -> None:
     people = [{"participantPurpose": "agent", "userId": "u", "startTimeMs": n, "endTimeMs": 10**9} for n in range(9000)]
     phrases = [{"participantPurpose": "internal", "text": "x", "startTimeMs": n} for n in range(9000)]
-    found = of({"participants": people, "transcripts": [{"phrases": phrases}]})
+    found = conversation_of({"participants": people, "transcripts": [{"phrases": phrases}]})
     assert all(turn.role is AGENT for turn in found.turns)
 
 
@@ -144,7 +129,7 @@ def test_offsets_and_durations_in_either_form() -> None:
         {"participantPurpose": "external", "text": "a", "offset": {"milliseconds": 40}, "durationMs": 10},
         {"participantPurpose": "external", "text": "b", "startTimeMs": "70", "duration": 5},
     ]
-    found = of({"transcripts": [{"phrases": phrases}]})
+    found = conversation_of({"transcripts": [{"phrases": phrases}]})
     assert [(turn.start_ms, turn.end_ms) for turn in found.turns] == [(40, 50), (70, 75)]
 
 
@@ -161,7 +146,7 @@ def test_offsets_and_durations_in_either_form() -> None:
 def test_a_broken_phrase_is_named(place: str, value: Any, expected: str) -> None:
     phrase = {"participantPurpose": "external", "text": "a", place: value}
     with pytest.raises(UnreadableTranscript) as caught:
-        of({"transcripts": [{"phrases": [phrase]}]})
+        conversation_of({"transcripts": [{"phrases": [phrase]}]})
     assert str(caught.value).startswith(expected)
 
 
@@ -175,7 +160,7 @@ EXPECTED = [
 
 @pytest.mark.parametrize("name", ["stream.jsonl", "eventbridge.json", "bodies.json"])
 def test_messages_of_one_conversation_are_put_together(name: str) -> None:
-    found = conversation(entries(f"genesys_notification/{name}")[0])
+    found = conversation(entries(SAMPLES / f"genesys_notification/{name}")[0])
     assert (found.id, found.channel, found.metadata) == (
         "7b000000-0000-4000-8000-00000000000a",
         Channel.VOICE,
@@ -187,7 +172,7 @@ def test_messages_of_one_conversation_are_put_together(name: str) -> None:
 
 
 def test_lines_of_two_conversations_and_what_is_left_out() -> None:
-    first, second = entries("genesys_notification/stream.jsonl")
+    first, second = entries(SAMPLES / "genesys_notification/stream.jsonl")
     assert (first.line, first.format) == (None, "genesys_notification")
     assert [(left.where, left.reason) for left in first.left_out] == [
         ("line 1", "a notification of another topic"),
@@ -204,14 +189,14 @@ def test_lines_of_two_conversations_and_what_is_left_out() -> None:
 
 def test_a_single_message_in_a_document_and_as_a_value() -> None:
     path = SAMPLES / "genesys_notification" / "single.json"
-    (entry,) = entries("genesys_notification/single.json")
+    (entry,) = entries(SAMPLES / "genesys_notification/single.json")
     assert conversation(entry).turns[0].pointer == "/eventBody/transcripts/0"
-    assert of(json.loads(path.read_text())) == entry.outcome
+    assert conversation_of(json.loads(path.read_text())) == entry.outcome
 
 
 def test_a_message_that_was_kept_with_one_transcript() -> None:
     result = {"utteranceId": "u", "channel": "EXTERNAL", "alternatives": [{"transcript": "hello"}]}
-    found = of({"conversationId": "c", "receivedAt": 1.5, "transcript": result})
+    found = conversation_of({"conversationId": "c", "receivedAt": 1.5, "transcript": result})
     assert [(turn.id, turn.role, turn.text, turn.start_ms) for turn in found.turns] == [("u", CUSTOMER, "hello", None)]
 
 
@@ -222,7 +207,7 @@ def test_the_likeliest_alternative_is_taken() -> None:
         {"transcript": "c", "confidence": 0.3},
     ]
     result = {"channel": "BOTH", "alternatives": alternatives}
-    (turn,) = of({"conversationId": "c", "transcripts": [result]}).turns
+    (turn,) = conversation_of({"conversationId": "c", "transcripts": [result]}).turns
     assert (turn.text, turn.role, turn.speaker, turn.confidence, turn.is_final) == ("c", UNKNOWN, "both", 0.3, True)
 
 
@@ -232,7 +217,7 @@ def test_utterances_without_ids_are_told_apart_by_where_they_begin() -> None:
         return {"utteranceId": None, "channel": "EXTERNAL", "isFinal": final, "alternatives": [alternative]}
 
     results = [result("one", 10, False), result("one two", 10, True), result("x", None, True), result("x", None, True)]
-    found = of({"conversationId": "c", "transcripts": results})
+    found = conversation_of({"conversationId": "c", "transcripts": results})
     assert [(turn.id, turn.text, turn.is_final) for turn in found.turns] == [
         ("0", "one two", True),
         ("1", "x", True),

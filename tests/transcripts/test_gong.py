@@ -9,35 +9,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from app.core.conversation import Channel, Conversation, Role
+from app.core.conversation import Channel, Role
 from app.core.errors import UnreadableTranscript
 from app.transcripts.document import Document
-from app.transcripts.reader import Entry
 from app.transcripts.registry import read, read_value
 from app.transcripts.tree import Node
 from tests.transcripts.mutations import changed_documents, check
+from tests.transcripts.reading import conversation, conversation_of, entries
 
 SAMPLES = Path(__file__).parent / "samples" / "gong"
 AGENT, CUSTOMER, UNKNOWN = Role.AGENT, Role.CUSTOMER, Role.UNKNOWN
 PARTIES = [{"speakerId": "1", "name": "Ada", "affiliation": "Internal"}]
 
 
-def entries(name: str) -> list[Entry]:
-    return list(read(Document.of((SAMPLES / name).read_bytes())))
-
-
-def conversation(entry: Entry) -> Conversation:
-    assert isinstance(entry.outcome, Conversation), entry.outcome
-    return entry.outcome
-
-
-def of(value: Any) -> Conversation:
-    (entry,) = read_value(Node(value))
-    return conversation(entry)
-
-
 def test_several_calls_of_which_one_has_parties() -> None:
-    first, second = entries("transcripts.json")
+    first, second = entries(SAMPLES / "transcripts.json")
     found = conversation(first)
     assert (found.id, found.channel) == ("7000000000000000001", Channel.VOICE)
     assert found.source_categories == ("Call Setup", "Pricing")
@@ -59,7 +45,7 @@ def test_several_calls_of_which_one_has_parties() -> None:
 
 
 def test_a_call_with_both_in_one() -> None:
-    (entry,) = entries("call.json")
+    (entry,) = entries(SAMPLES / "call.json")
     found = conversation(entry)
     assert found.id == "7000000000000000003"
     assert [(turn.role, turn.speaker) for turn in found.turns] == [(AGENT, "Ada"), (CUSTOMER, "Bo")]
@@ -79,7 +65,7 @@ MONOLOGUES = [{"speakerId": 1, "topic": None, "sentences": [{"start": 0, "end": 
     ],
 )
 def test_parties_are_found_wherever_they_stand(value: Any) -> None:
-    found = of(value)
+    found = conversation_of(value)
     assert found.id == "c"
     assert [(turn.role, turn.speaker) for turn in found.turns] == [(AGENT, "Ada")]
 
@@ -89,7 +75,7 @@ def test_sentences_are_put_in_the_order_in_which_they_were_spoken() -> None:
         {"speakerId": "1", "sentences": [{"start": 0, "text": "a"}, {"start": 900, "text": "c"}]},
         {"speakerId": "2", "sentences": [{"start": 400, "text": "b"}]},
     ]
-    assert [turn.text for turn in of({"callId": "c", "transcript": transcript}).turns] == ["a", "b", "c"]
+    assert [turn.text for turn in conversation_of({"callId": "c", "transcript": transcript}).turns] == ["a", "b", "c"]
 
 
 def test_a_broken_call_is_named_and_the_others_are_read() -> None:

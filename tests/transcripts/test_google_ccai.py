@@ -8,34 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from app.core.conversation import Channel, Conversation, Role
+from app.core.conversation import Channel, Role
 from app.core.errors import UnreadableTranscript
-from app.transcripts.document import Document
-from app.transcripts.reader import Entry
-from app.transcripts.registry import read, read_value
+from app.transcripts.registry import read_value
 from app.transcripts.tree import Node
 from tests.transcripts.mutations import changed_documents, check
+from tests.transcripts.reading import conversation, conversation_of, entries
 
 SAMPLES = Path(__file__).parent / "samples" / "google_ccai"
 AGENT, CUSTOMER, BOT, UNKNOWN = Role.AGENT, Role.CUSTOMER, Role.BOT, Role.UNKNOWN
 
 
-def entries(name: str) -> list[Entry]:
-    return list(read(Document.of((SAMPLES / name).read_bytes())))
-
-
-def conversation(entry: Entry) -> Conversation:
-    assert isinstance(entry.outcome, Conversation), entry.outcome
-    return entry.outcome
-
-
-def of(value: Any) -> Conversation:
-    (entry,) = read_value(Node(value))
-    return conversation(entry)
-
-
 def test_an_upload_with_a_bot_and_two_agents() -> None:
-    (entry,) = entries("upload.json")
+    (entry,) = entries(SAMPLES / "upload.json")
     found = conversation(entry)
     assert (found.id, found.channel, found.source_categories) == (None, None, ("Upgrades", "Billing"))
     assert [(turn.id, turn.role, turn.speaker, turn.start_ms) for turn in found.turns] == [
@@ -56,7 +41,7 @@ def test_an_upload_with_a_bot_and_two_agents() -> None:
 
 
 def test_a_call_as_the_api_gives_it() -> None:
-    (entry,) = entries("conversation.json")
+    (entry,) = entries(SAMPLES / "conversation.json")
     found = conversation(entry)
     assert (found.id, found.channel) == ("conv-77", Channel.VOICE)
     assert found.metadata == {"language": "en-US", "agent": "a-5"}
@@ -71,7 +56,7 @@ def test_a_call_as_the_api_gives_it() -> None:
 
 
 def test_a_page_of_chats_with_names_in_snake_case() -> None:
-    first, second = map(conversation, entries("page.json"))
+    first, second = map(conversation, entries(SAMPLES / "page.json"))
     assert (first.id, first.channel, second.id) == ("chat-1", Channel.CHAT, "chat-2")
     assert [(turn.role, turn.speaker, turn.start_ms) for turn in first.turns] == [
         (CUSTOMER, "u-1", 2250),
@@ -86,7 +71,7 @@ def test_offsets_stay_and_turns_are_put_in_order() -> None:
         {"text": "b", "role": "agent", "user_id": "x", "start_timestamp_usec": "3000000"},
         {"text": "a", "role": "SOMEBODY", "user_id": None, "start_timestamp_usec": 1500000},
     ]
-    found = of({"entries": entries})
+    found = conversation_of({"entries": entries})
     assert [(turn.text, turn.role, turn.speaker, turn.start_ms) for turn in found.turns] == [
         ("a", UNKNOWN, "SOMEBODY", 1500),
         ("b", AGENT, "x", 3000),
@@ -99,7 +84,7 @@ def test_segments_of_which_some_have_no_words_go_by_the_time_of_their_message() 
         {"text": "a", "messageTime": "2024-05-01T10:00:01Z", "words": words},
         {"text": "b", "messageTime": "2024-05-01T10:00:04.5Z"},
     ]
-    found = of({"transcript": {"transcriptSegments": segments}})
+    found = conversation_of({"transcript": {"transcriptSegments": segments}})
     assert [(turn.start_ms, turn.end_ms) for turn in found.turns] == [(0, 1500), (3500, None)]
 
 
@@ -115,7 +100,7 @@ def test_segments_of_which_some_have_no_words_go_by_the_time_of_their_message() 
 )
 def test_a_broken_segment_is_named(segment: Any, expected: str) -> None:
     with pytest.raises(UnreadableTranscript) as caught:
-        of({"transcript": {"transcriptSegments": [segment]}})
+        conversation_of({"transcript": {"transcriptSegments": [segment]}})
     assert str(caught.value).startswith(expected)
 
 

@@ -11,29 +11,18 @@ from hypothesis import given
 
 from app.core.conversation import Channel, Conversation, Role
 from app.core.errors import UnreadableTranscript
-from app.transcripts.document import Document
-from app.transcripts.reader import Entry
-from app.transcripts.registry import read
 from tests.transcripts.mutations import changed_documents, check
+from tests.transcripts.reading import conversation, entries_of
 
 SAMPLES = Path(__file__).parent / "samples" / "intercom"
-
-
-def entries(value: Any) -> list[Entry]:
-    return list(read(Document.of(json.dumps(value).encode())))
 
 
 def load(name: str) -> Any:
     return json.loads((SAMPLES / name).read_text("utf-8"))
 
 
-def conversation(found: Entry) -> Conversation:
-    assert isinstance(found.outcome, Conversation), found.outcome
-    return found.outcome
-
-
 def test_messages_are_turns_whatever_their_sending_did_to_the_conversation() -> None:
-    (found,) = entries(load("conversation.json"))
+    (found,) = entries_of(load("conversation.json"))
     talk = conversation(found)
     assert [(turn.id, turn.role, turn.speaker, turn.text, turn.start_ms) for turn in talk.turns] == [
         ("900", Role.CUSTOMER, "Lou Vane", "Hello,\nwhere is my parcel & the bill?", 0),
@@ -59,20 +48,20 @@ def test_messages_are_turns_whatever_their_sending_did_to_the_conversation() -> 
 
 def test_a_page_a_list_and_an_event_hold_conversations() -> None:
     page = load("page.json")
-    first, second = map(conversation, entries(page))
+    first, second = map(conversation, entries_of(page))
     assert [turn.text for turn in first.turns] == ["plain words\non two lines"]
     assert [(turn.role, turn.text, turn.start_ms) for turn in second.turns] == [
         (Role.AGENT, "Hi", 0),
         (Role.CUSTOMER, "Yes?", 30_000),
     ]
-    assert [conversation(found).id for found in entries(page["conversations"])] == ["1", "2"]
-    (event,) = entries({"type": "notification_event", "topic": "x", "data": {"item": load("conversation.json")}})
+    assert [conversation(found).id for found in entries_of(page["conversations"])] == ["1", "2"]
+    (event,) = entries_of({"type": "notification_event", "topic": "x", "data": {"item": load("conversation.json")}})
     assert len(conversation(event).turns) == 6
 
 
 def test_the_first_message_comes_first_even_if_the_conversation_is_dated_later() -> None:
     value = load("conversation.json") | {"created_at": 1_800_000_000}
-    turns = conversation(entries(value)[0]).turns
+    turns = conversation(entries_of(value)[0]).turns
     assert [turn.id for turn in turns][:2] == ["900", "901"]
     assert [turn.start_ms for turn in turns][:3] == [None, 0, 5_000]
 
@@ -80,13 +69,13 @@ def test_the_first_message_comes_first_even_if_the_conversation_is_dated_later()
 def test_an_answer_of_the_ai_agent_is_the_bots() -> None:
     value = load("conversation.json")
     value["conversation_parts"]["conversation_parts"][4]["author"]["from_ai_agent"] = True
-    assert conversation(entries(value)[0]).turns[3].role is Role.BOT
+    assert conversation(entries_of(value)[0]).turns[3].role is Role.BOT
 
 
 def test_one_broken_conversation_of_a_page_is_an_error_of_its_own() -> None:
     page = load("page.json")
     page["conversations"][0]["source"]["body"] = 7
-    first, second = entries(page)
+    first, second = entries_of(page)
     assert isinstance(first.outcome, UnreadableTranscript)
     assert str(first.outcome) == "`conversations[0].source.body` must be a text"
     assert isinstance(second.outcome, Conversation)
@@ -96,7 +85,7 @@ def test_one_broken_conversation_of_a_page_is_an_error_of_its_own() -> None:
     "value", [{"conversations": []}, {"source": {"author": 1}}, {"type": "conversation"}, {"conversation_parts": 3}]
 )
 def test_what_only_looks_similar_is_not_taken(value: Any) -> None:
-    assert {found.format for found in entries(value)} == {""}
+    assert {found.format for found in entries_of(value)} == {""}
 
 
 @given(changed_documents("intercom"))

@@ -9,34 +9,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from app.core.conversation import Channel, Conversation, Role
+from app.core.conversation import Channel, Role
 from app.core.errors import UnreadableTranscript
-from app.transcripts.document import Document
-from app.transcripts.reader import Entry
-from app.transcripts.registry import read, read_value
+from app.transcripts.registry import read_value
 from app.transcripts.tree import Node
 from tests.transcripts.mutations import changed_documents, check
+from tests.transcripts.reading import conversation, conversation_of, entries
 
 SAMPLES = Path(__file__).parent / "samples" / "ringcentral"
 AGENT, UNKNOWN = Role.AGENT, Role.UNKNOWN
 
 
-def entries(name: str) -> list[Entry]:
-    return list(read(Document.of((SAMPLES / name).read_bytes())))
-
-
-def conversation(entry: Entry) -> Conversation:
-    assert isinstance(entry.outcome, Conversation), entry.outcome
-    return entry.outcome
-
-
-def of(value: Any) -> Conversation:
-    (entry,) = read_value(Node(value))
-    return conversation(entry)
-
-
 def test_an_event_with_staff_a_customer_and_a_stranger() -> None:
-    (entry,) = entries("webhook.json")
+    (entry,) = entries(SAMPLES / "webhook.json")
     found = conversation(entry)
     assert (found.id, found.channel) == ("p-v-01", Channel.VOICE)
     assert found.metadata == {"direction": "Inbound", "session": "s-v-01", "owner_extension": "700100"}
@@ -55,16 +40,18 @@ def test_an_event_with_staff_a_customer_and_a_stranger() -> None:
 
 def test_the_body_alone_reads_as_the_event_does() -> None:
     event = json.loads((SAMPLES / "webhook.json").read_text())
-    assert [turn.text for turn in of(event["body"]).turns] == [turn.text for turn in of(event).turns]
+    assert [turn.text for turn in conversation_of(event["body"]).turns] == [
+        turn.text for turn in conversation_of(event).turns
+    ]
 
 
 def test_the_recordings_of_a_session_are_conversations_of_their_own() -> None:
-    found = [conversation(entry) for entry in entries("session.json")]
+    found = [conversation(entry) for entry in entries(SAMPLES / "session.json")]
     assert [(item.id, len(item.turns)) for item in found] == [("p-v-01", 6), ("p-v-02", 6)]
 
 
 def test_the_older_analysis() -> None:
-    (entry,) = entries("analysis.json")
+    (entry,) = entries(SAMPLES / "analysis.json")
     found = conversation(entry)
     assert (found.id, found.channel, found.source_categories) == ("job-1", Channel.VOICE, ("rail tickets",))
     assert [(turn.role, turn.speaker, turn.start_ms, turn.end_ms, turn.confidence) for turn in found.turns] == [
@@ -77,8 +64,8 @@ def test_the_older_analysis() -> None:
 def test_speech_to_text_and_an_analysis_without_its_envelope() -> None:
     utterances = [{"start": 1, "end": 2, "text": "x", "speakerId": 7}]
     api = "/ai/audio/v1/async/speech-to-text"
-    assert of({"jobId": "j", "api": api, "response": {"utterances": utterances}}).turns[0].speaker == "7"
-    assert of({"utteranceInsights": utterances}).turns[0].pointer == "/utteranceInsights/0"
+    assert conversation_of({"jobId": "j", "api": api, "response": {"utterances": utterances}}).turns[0].speaker == "7"
+    assert conversation_of({"utteranceInsights": utterances}).turns[0].pointer == "/utteranceInsights/0"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +78,7 @@ def test_speech_to_text_and_an_analysis_without_its_envelope() -> None:
 )
 def test_a_broken_utterance_is_named(field: str, value: Any, expected: str) -> None:
     with pytest.raises(UnreadableTranscript) as caught:
-        of({"utteranceInsights": [{"text": "x", field: value}]})
+        conversation_of({"utteranceInsights": [{"text": "x", field: value}]})
     assert str(caught.value).startswith(expected)
 
 

@@ -12,28 +12,19 @@ from hypothesis import given
 from app.core.conversation import Channel, Conversation, Role
 from app.core.errors import UnreadableTranscript
 from app.transcripts.document import Document
-from app.transcripts.reader import Entry
 from app.transcripts.registry import read
 from tests.transcripts.mutations import changed_documents, check
+from tests.transcripts.reading import conversation, entries_of
 
 SAMPLES = Path(__file__).parent / "samples"
-
-
-def entries(value: Any) -> list[Entry]:
-    return list(read(Document.of(json.dumps(value).encode())))
 
 
 def load(name: str) -> Any:
     return json.loads((SAMPLES / name).read_text("utf-8"))
 
 
-def conversation(found: Entry) -> Conversation:
-    assert isinstance(found.outcome, Conversation), found.outcome
-    return found.outcome
-
-
 def test_a_chat() -> None:
-    (found,) = entries(load("zendesk_chat/chat.json"))
+    (found,) = entries_of(load("zendesk_chat/chat.json"))
     talk = conversation(found)
     assert [(turn.id, turn.role, turn.speaker, turn.text, turn.start_ms) for turn in talk.turns] == [
         ("m1", Role.CUSTOMER, "Visitor 81", "what does it cost?", 0),
@@ -57,25 +48,25 @@ def test_a_chat() -> None:
 
 def test_pages_of_chats_and_messages_left_behind() -> None:
     page = load("zendesk_chat/page.json")
-    left, queued = map(conversation, entries(page))
+    left, queued = map(conversation, entries_of(page))
     assert [(turn.role, turn.speaker, turn.text) for turn in left.turns] == [
         (Role.CUSTOMER, "Lou Vane", "Please call me back.")
     ]
     assert [turn.role for turn in queued.turns] == [Role.CUSTOMER, Role.SYSTEM]
     by_id = {"docs": {chat["id"]: chat for chat in page["chats"]}, "count": 2}
-    assert [conversation(found).id for found in entries(by_id)] == ["1", "2"]
+    assert [conversation(found).id for found in entries_of(by_id)] == ["1", "2"]
 
 
 def test_a_broken_chat_of_a_page_is_an_error_of_its_own() -> None:
     page = load("zendesk_chat/page.json")
     page["chats"][1]["history"][0]["timestamp"] = "soon"
-    first, second = entries(page)
+    first, second = entries_of(page)
     assert isinstance(first.outcome, Conversation)
     assert str(second.outcome) == "`chats[1].history[0].timestamp` must be a date and time in ISO 8601"
 
 
 def test_a_ticket_with_side_loaded_users() -> None:
-    (found,) = entries(load("zendesk_ticket/ticket.json"))
+    (found,) = entries_of(load("zendesk_ticket/ticket.json"))
     talk = conversation(found)
     assert [(turn.id, turn.role, turn.speaker, turn.text) for turn in talk.turns] == [
         ("1001", Role.CUSTOMER, "Lou Vane", "I want to\xa0cancel.\n\nLou"),
@@ -110,16 +101,16 @@ def test_comments_alone_have_no_roles_but_for_the_flags_of_users() -> None:
     whole = load("zendesk_ticket/ticket.json")
     comments = whole["comments"]
     for value in (comments, {"comments": comments}):
-        turns = conversation(entries(value)[0]).turns
+        turns = conversation(entries_of(value)[0]).turns
         assert {turn.role for turn in turns} == {Role.UNKNOWN, Role.SYSTEM}
         assert turns[0].speaker == "81"
     users = [{"id": 81, "name": "Lou", "agent": False}, {"id": 21, "name": "Mo", "agent": True}]
-    turns = conversation(entries({"comments": comments, "users": users})[0]).turns
+    turns = conversation(entries_of({"comments": comments, "users": users})[0]).turns
     assert [turn.role for turn in turns[:3]] == [Role.CUSTOMER, Role.AGENT, Role.UNKNOWN]
     nested = {"ticket": whole["ticket"] | {"comments": comments}, "users": whole["users"]}
-    assert conversation(entries(nested)[0]).turns[0].pointer == "/ticket/comments/1"
+    assert conversation(entries_of(nested)[0]).turns[0].pointer == "/ticket/comments/1"
     tickets = {"tickets": [whole["ticket"] | {"comments": comments}, {"id": 2, "comments": 3}]}
-    good, bad = entries(tickets)
+    good, bad = entries_of(tickets)
     assert conversation(good).id == "350"
     assert isinstance(bad.outcome, UnreadableTranscript)
 
@@ -135,7 +126,7 @@ def test_comments_alone_have_no_roles_but_for_the_flags_of_users() -> None:
     ],
 )
 def test_what_only_looks_similar_is_not_taken(value: Any) -> None:
-    assert not {"zendesk_chat", "zendesk_ticket"} & {found.format for found in entries(value)}
+    assert not {"zendesk_chat", "zendesk_ticket"} & {found.format for found in entries_of(value)}
 
 
 @given(changed_documents("zendesk_chat"))

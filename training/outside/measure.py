@@ -7,11 +7,8 @@ import datetime
 import json
 import random
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from app.build import Service
 from app.core.conversation import Role
@@ -20,12 +17,12 @@ from training.outside import calls, empathy, manipulation, negotiation
 from training.outside.figures import RESAMPLES
 from training.outside.report import render
 from training.outside.sets import OutsideSet, Scored, Talk
+from training.workers import done
 
 SETS: tuple[OutsideSet, ...] = (*calls.SETS, *negotiation.SETS, *empathy.SETS, *manipulation.SETS)
 RESULTS = Path(__file__).parent.parent / "outside.json"
 REPORT = Path(__file__).parent.parent / "OUTSIDE.md"
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-THREADS = 2
 SEED = 0
 FLAG_COLUMNS = ("set", "conversation", "turn", "text", "category", "probability", "threshold")
 
@@ -45,8 +42,7 @@ def scores(talks: Sequence[Talk], service: Service, what: str, quiet: bool = Fal
     def scored(talk: Talk) -> Scored:
         return Scored(talk, service.scorer.score(talk.conversation, evidence=False))
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(tqdm(pool.map(scored, talks), total=len(talks), desc=what, unit="text", disable=quiet))
+    return done(scored, talks, what, "text", quiet)
 
 
 def flags(name: str, scored: Sequence[Scored], thresholds: Mapping[str, float]) -> list[dict[str, str | float]]:

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import label, labels, stated, words
 from app.transcripts.shared.spoken import Spoken, numbered
 from app.transcripts.tree import Node
@@ -79,11 +78,7 @@ def _conversation(node: Node) -> Entry:
 
 def _read(root: Node) -> Iterator[Entry]:
     inner = root["analysisInput"] if "analysisInput" in root.value else root
-    for node in [inner] if inner["conversations"].value is None else inner["conversations"]:
-        try:
-            yield _conversation(node)
-        except UnreadableTranscript as error:
-            yield Entry(error)
+    yield from each([inner] if inner["conversations"].value is None else inner["conversations"], _conversation)
 
 
 READER = JsonReader("azure_language", "Azure Language", _recognises, _read)

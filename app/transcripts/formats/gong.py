@@ -20,8 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import has, label, labels, objects, time_ms, words
 from app.transcripts.shared.spoken import Spoken, in_order
 from app.transcripts.tree import Node
@@ -94,11 +93,7 @@ def _read(root: Node) -> Iterator[Entry]:
             raise root["callTranscripts"].error("is empty; send at least one call")
         yield _call(root, whole or beside.get(_call_id(root) or "", {}))
         return
-    for call in root[name]:
-        try:
-            yield _call(call, _people(call) or beside.get(_call_id(call) or "") or whole)
-        except UnreadableTranscript as error:
-            yield Entry(error)
+    yield from each(root[name], lambda call: _call(call, _people(call) or beside.get(_call_id(call) or "") or whole))
 
 
 READER = JsonReader("gong", "Gong call transcripts", _recognises, _read)

@@ -28,8 +28,7 @@ from functools import cache
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import has, inside, label, labels, stated, time_ms, words
 from app.transcripts.shared.spoken import Spoken, from_origin, in_order
 from app.transcripts.shared.times import iso_ms
@@ -181,19 +180,19 @@ def _resource(root: Node) -> Entry:
     return Entry(conversation, left_out=tuple(left_out))
 
 
+def _listed(node: Node) -> Entry:
+    if not _is_resource(node.value):
+        raise node.error("holds no `transcript`; ask the API for the full view")
+    return _resource(node)
+
+
 def _read(node: Node) -> Iterator[Entry]:
     if _is_upload(node.value):
         yield _upload(node)
     elif _is_resource(node.value):
         yield _resource(node)
     else:
-        for item in node["conversations"]:
-            try:
-                if not _is_resource(item.value):
-                    raise item.error("holds no `transcript`; ask the API for the full view")
-                yield _resource(item)
-            except UnreadableTranscript as error:
-                yield Entry(error)
+        yield from each(node["conversations"], _listed)
 
 
 READER = JsonReader("google_ccai", "Google Cloud CX Insights", _recognises, _read)

@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import inside, label, labels, once, stated, time_ms, words
 from app.transcripts.shared.html import plain
 from app.transcripts.shared.spoken import Spoken, from_origin, in_order
@@ -110,11 +109,7 @@ def _entry(root: Node) -> Entry:
 
 
 def _read(root: Node) -> Iterator[Entry]:
-    for node in _conversations(root):
-        try:
-            yield _entry(node)
-        except UnreadableTranscript as error:
-            yield Entry(error)
+    yield from each(_conversations(root), _entry)
 
 
 READER = JsonReader("intercom", "Intercom", lambda value: bool(_conversations(Node(value))), _read)

@@ -25,8 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import has, inside, label, labels, objects, once, stated, time_ms, words
 from app.transcripts.shared.spoken import Spoken, in_order
 from app.transcripts.tree import Node
@@ -110,6 +109,12 @@ def _analysis(root: Node) -> Entry:
     return Entry(conversation, left_out=left_out)
 
 
+def _record(node: Node) -> Entry:
+    if not _is_call(node.value):
+        raise node.error("holds no `insights` with a `Transcript`")
+    return _call(node)
+
+
 def _read(node: Node) -> Iterator[Entry]:
     records = _records(node.value)
     if not records or _is_call(node.value):
@@ -117,13 +122,7 @@ def _read(node: Node) -> Iterator[Entry]:
         root = inner if _is_call(inner.value) or _is_analysis(inner.value) else node
         yield _call(root) if _is_call(root.value) else _analysis(root)
         return
-    for record in node["records"]:
-        try:
-            if not _is_call(record.value):
-                raise record.error("holds no `insights` with a `Transcript`")
-            yield _call(record)
-        except UnreadableTranscript as error:
-            yield Entry(error)
+    yield from each(node["records"], _record)
 
 
 READER = JsonReader("ringcentral", "RingCentral insights", _recognises, _read)

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import label, labels, stated, words
 from app.transcripts.shared.spoken import Spoken, from_origin, in_order
 from app.transcripts.shared.times import point_ms
@@ -98,11 +97,7 @@ def _entry(root: Node) -> Entry:
 
 
 def _read(root: Node) -> Iterator[Entry]:
-    for node in _chats(root):
-        try:
-            yield _entry(node)
-        except UnreadableTranscript as error:
-            yield Entry(error)
+    yield from each(_chats(root), _entry)
 
 
 READER = JsonReader("zendesk_chat", "Zendesk Chat", lambda value: bool(_chats(Node(value))), _read)

@@ -21,8 +21,7 @@ from html import unescape
 from typing import Any
 
 from app.core.conversation import Channel, Conversation, Role
-from app.core.errors import UnreadableTranscript
-from app.transcripts.reader import Entry, JsonReader, LeftOut
+from app.transcripts.reader import Entry, JsonReader, LeftOut, each
 from app.transcripts.shared.fields import label, labels, objects, stated, words
 from app.transcripts.shared.html import plain
 from app.transcripts.shared.spoken import Spoken, from_origin, in_order
@@ -115,11 +114,7 @@ def _entry(root: Node, holder: Node) -> Entry:
 
 
 def _read(root: Node) -> Iterator[Entry]:
-    for node in _tickets(root):
-        try:
-            yield _entry(root, node)
-        except UnreadableTranscript as error:
-            yield Entry(error)
+    yield from each(_tickets(root), lambda node: _entry(root, node))
 
 
 READER = JsonReader("zendesk_ticket", "Zendesk tickets", lambda value: bool(_tickets(Node(value))), _read)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.transcripts.tree import NUMBERS, Node, is_whole, share_of
+from app.transcripts.tree import LATEST_MS, NUMBERS, Node, is_whole, share_of
 
-_LATEST_MS = 10**13
 _LARGEST = 1 << 63
 
 
@@ -90,7 +89,7 @@ def time_ms(node: Node, name: str, unit_ms: float = 1) -> int | None:
     # Compared before it is multiplied: a product with a very long number has no value as a float.
     if type(value) in NUMBERS and 0 <= value < _LARGEST:
         milliseconds = value * unit_ms
-        if milliseconds <= _LATEST_MS:
+        if milliseconds <= LATEST_MS:
             return round(milliseconds)
     raise node[name].error("must be a time of zero or more, before the year 2286")
 
