@@ -1,17 +1,22 @@
-"""Joins settings, release and scorer; the only file that sees both engine and model."""
+"""Joins settings, release, scorer and store; the only file that sees both engine and model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from app.core.calibration import Calibration
 from app.core.classifier import Classifier
+from app.engine.cache import PrefixCache
 from app.engine.limits import Limits
 from app.engine.scorer import Scorer
 from app.model.release import Release, newest_release, open_release
 from app.settings import MODELS, Settings
+from app.store.conversations import Conversations
+from app.store.database import Database
+from app.store.keys import Keys
 
 STUB_VERSION = "stub"
 
@@ -51,16 +56,17 @@ def build(settings: Settings) -> Service:
     Raises:
         InvalidRelease: if there is no release, or it is not what was sealed.
     """
+    cache = PrefixCache(settings.limits.max_cache_bytes)
     if settings.engine == "stub":
         from app.model.stub import StubClassifier, stub_calibration
 
         calibration = stub_calibration()
-        scorer = Scorer(StubClassifier(), calibration, settings.limits)
+        scorer = Scorer(StubClassifier(), calibration, settings.limits, cache)
         manifest = {"version": STUB_VERSION}
         return Service(scorer, settings.limits, STUB_VERSION, manifest, {}, calibration.thresholds, _bands(calibration))
     release = open_release(settings.model_dir or newest_release(MODELS))
     calibration = release.calibration
-    scorer = Scorer(classifier_of(release, settings.engine), calibration, settings.limits)
+    scorer = Scorer(classifier_of(release, settings.engine), calibration, settings.limits, cache)
     return Service(
         scorer,
         settings.limits,
@@ -70,3 +76,25 @@ def build(settings: Settings) -> Service:
         calibration.thresholds,
         _bands(calibration),
     )
+
+
+def conversations_of(settings: Settings) -> Conversations:
+    """The stored conversations and their database, which is opened at the first use.
+
+    Raises:
+        StoreUnavailable: if the database's URL is of no known kind.
+    """
+    return Conversations(
+        Database(settings.store_url),
+        timedelta(days=settings.retention_days),
+        timedelta(days=settings.backup_retention_days),
+    )
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The keys of callers and their database, which is opened at the first use.
+
+    Raises:
+        StoreUnavailable: if the database's URL is of no known kind.
+    """
+    return Keys(Database(settings.store_url))

@@ -17,7 +17,8 @@ from app.core.calibration import Band
 from app.core.conversation import Conversation, Role, Turn
 from app.core.evidence import Evidence
 from app.core.labels import MIS_SELLING, PRACTICE, names
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
 from app.transcripts.roles import Basis, Speaker
 
 BAND_MEANINGS = {

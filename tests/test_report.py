@@ -12,7 +12,8 @@ from rich.console import Console
 from app.core.conversation import Conversation, Role, Turn
 from app.core.evidence import Evidence
 from app.core.labels import EVIDENCE_LABELS, names
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
 from app.report import Report, visible
 
 _MARK = re.compile(r"\[([^\[\]]*)\]\{[^{}]*\}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from app.build import Service
 from app.core.labels import MIS_SELLING, SIGNALS, names
-from app.core.scores import TurnScore
+from app.core.turn_scores import TurnScore
 from training.measure import machine
 from training.suites import Case, Function, Kind, Version, digest
 from training.workers import done

@@ -17,7 +17,8 @@ from scipy.optimize import lsq_linear, minimize
 from app.core.calibration import Calibration, Linear, Platt
 from app.core.classifier import TURN_OUTPUTS
 from app.core.labels import EVIDENCE_LABELS, MATERIAL_SEVERITY, TURN_LABELS, names
-from app.core.scores import EMPATHY_FEATURES, RISK_FEATURES, TurnScore, empathy_features, risk_features, turn_score
+from app.core.tally import EMPATHY_FEATURES, RISK_FEATURES, empathy_features, risk_features, tally
+from app.core.turn_scores import TurnScore, turn_score
 from training.corpus import LabelledConversation
 from training.examples import piece_target
 from training.predictions import TurnLogits
@@ -151,12 +152,12 @@ def calibrate(conversations: Sequence[LabelledConversation], logits: Sequence[Se
 
     scored = [turn_scores(c, turns, scales) for c, turns in zip(conversations, logits, strict=True)]
     material = np.array([float(c.severity >= MATERIAL_SEVERITY) for c in conversations])
-    features = np.array([[risk_features(turns)[name] for name in RISK_FEATURES] for turns in scored])
+    features = np.array([[risk_features(tally(turns))[name] for name in RISK_FEATURES] for turns in scored])
     start = np.array([1.0 if name == "strongest" else 0.0 for name in RISK_FEATURES])
     weights, intercept = fit_logistic(features, material, 0.0, start, _PRIOR / 4)
     risk = Linear(intercept, dict(zip(RISK_FEATURES, map(float, weights), strict=True)))
 
-    warm = np.array([[empathy_features(turns)[name] for name in EMPATHY_FEATURES] for turns in scored])
+    warm = np.array([[empathy_features(tally(turns))[name] for name in EMPATHY_FEATURES] for turns in scored])
     levels = np.array([float(c.empathy) for c in conversations])
     ridge = np.vstack([np.column_stack([warm, np.ones(len(warm))]), np.eye(len(EMPATHY_FEATURES) + 1)])
     ridge[-1] = 0

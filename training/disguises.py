@@ -15,7 +15,8 @@ from typing import Any
 
 from app.core.conversation import Role
 from app.core.labels import MIS_SELLING, names
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
 from training.corpus import LabelledConversation
 from training.rescoring import FLAGGED_FROM, Bench, Change, changed, flagged, risk_of, sample, until, with_texts
 

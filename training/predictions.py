@@ -36,10 +36,11 @@ def logits_of(conversation: LabelledConversation, classifier: Classifier) -> lis
     spans: list[list[tuple[int, int]]] = [[] for _ in roles]
     for window, fresh in windows(pieces):
         output = classifier.forward(window)
-        for piece, logits, token_logits in shares(window, pieces[fresh.start : fresh.stop], output):
-            turns[piece.turn].append(np.asarray(logits))
-            tokens[piece.turn].append(np.asarray(token_logits))
-            spans[piece.turn] += piece.spans
+        for part in shares(window, pieces[fresh.start : fresh.stop], output):
+            turn = part.piece.turn
+            turns[turn].append(np.asarray(part.logits))
+            tokens[turn].append(np.asarray(part.token_logits))
+            spans[turn] += part.piece.spans
     return [TurnLogits(np.max(turns[i], axis=0), np.concatenate(tokens[i]), tuple(spans[i])) for i in range(len(roles))]
 
 

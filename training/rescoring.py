@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from app.build import STUB_VERSION, classifier_of
-from app.core.classifier import Classifier, Encoded, Output, Window
+from app.core.classifier import Classifier, Encoded, Memory, Output, Window
 from app.core.conversation import Role
 from app.core.labels import MIS_SELLING, names
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
 from app.core.text import clean
 from app.engine.scorer import Scorer
 from app.model.release import newest_release, open_release
+from app.model.replay import joined
 from app.model.stub import StubClassifier, stub_calibration
 from app.settings import MODELS, Settings
 from training.corpus import LabelledConversation, LabelledTurn
@@ -53,12 +55,16 @@ class Remembering:
         """As the classifier behind it."""
         return self._classifier.role_token(role)
 
-    def forward(self, window: Window) -> Output:
-        """As the classifier behind it, which is asked once."""
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
+        """As the classifier behind it, which is asked once for a window without memory."""
+        if memory is not None:
+            return self._classifier.forward(window, memory)
         if (known := self._known.get(window)) is not None:
             return known
         output = self._classifier.forward(window)
         if len(self._known) < self._most:
+            # What an engine remembers takes far more room than its answer, and whole conversations never go on.
+            output = replace(output, memory=joined(window, None))
             self._known[window] = output
         return output
 

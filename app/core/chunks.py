@@ -42,7 +42,8 @@ def piece_bounds(token_count: int) -> list[tuple[int, int]]:
     return [(start, min(start + room, token_count)) for start in range(0, max(token_count, 1), room)]
 
 
-def _context(lengths: Sequence[int], first: int) -> tuple[Slice, ...]:
+def context(lengths: Sequence[int], first: int) -> tuple[Slice, ...]:
+    """What opens a chunk whose first fresh piece is `first`: the last tokens said before it, oldest first."""
     slices: list[Slice] = []
     room = CONTEXT_TOKENS
     for piece in range(first - 1, -1, -1):
@@ -56,18 +57,22 @@ def _context(lengths: Sequence[int], first: int) -> tuple[Slice, ...]:
     return tuple(reversed(slices))
 
 
+def opens_chunk(filled: int, length: int) -> bool:
+    """Whether a piece of `length` tokens opens a chunk, after one with `filled` fresh tokens."""
+    return filled == 0 or filled + length > CHUNK_TOKENS
+
+
 def plan(lengths: Sequence[int]) -> list[Chunk]:
     """Chunks that cover each piece exactly once as fresh, in order.
 
     `lengths[i]` is the length of piece i in tokens, role token included, from 1 to `PIECE_TOKENS`.
     """
-    chunks: list[Chunk] = []
-    first, filled = 0, 0
+    firsts: list[int] = []
+    filled = 0
     for piece, length in enumerate(lengths):
-        if filled and filled + length > CHUNK_TOKENS:
-            chunks.append(Chunk(_context(lengths, first), first, piece))
-            first, filled = piece, 0
+        if opens_chunk(filled, length):
+            firsts.append(piece)
+            filled = 0
         filled += length
-    if lengths:
-        chunks.append(Chunk(_context(lengths, first), first, len(lengths)))
-    return chunks
+    ends = [*firsts, len(lengths)][1:]
+    return [Chunk(context(lengths, first), first, end) for first, end in zip(firsts, ends, strict=True)]

@@ -42,12 +42,34 @@ class Window:
     piece_of_token: tuple[int, ...]
 
 
+class Memory(Protocol):
+    """What an engine keeps of the tokens that it has read, for later ones to attend to; opaque but for its size."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it holds."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it occupies."""
+        ...
+
+    def upto(self, tokens: int) -> Memory:
+        """The memory of the first `tokens` tokens; this one stays as it is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Logits of a window: [pieces][TURN_OUTPUTS] and [tokens][EVIDENCE_LABELS]."""
+    """Logits of a window: [pieces][TURN_OUTPUTS] and [tokens][EVIDENCE_LABELS].
+
+    `memory` holds this window's tokens after those of the memory that it was run with.
+    """
 
     piece_logits: Sequence[Sequence[float]]
     token_logits: Sequence[Sequence[float]]
+    memory: Memory
 
 
 class Classifier(Protocol):
@@ -61,6 +83,10 @@ class Classifier(Protocol):
         """The id of the token that opens a piece of this role."""
         ...
 
-    def forward(self, window: Window) -> Output:
-        """One pass over one window. Raises what the engine raises; callers wrap it."""
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
+        """One pass over one window. Raises what the engine raises; callers wrap it.
+
+        With a memory the window goes on where the memory ends: its tokens attend to the memory's as to
+        earlier pieces, and positions continue. The logits are those of one pass over both, to 1e-5.
+        """
         ...

@@ -10,6 +10,7 @@ None knows an HTTP status; `app.api.problems` holds the one table from error to 
     ├── UnreadableTranscript    a file is of no known format, or broken
     ├── InvalidRelease          a model release is damaged, incomplete or not of this software
     ├── ModelFailed             the forward pass raised or gave numbers that are not finite
+    ├── StoreUnavailable        what is stored cannot be read or written at present
     ├── Overloaded              the queue is full
     └── DeadlineExceeded        the work was not done in time
 """
@@ -55,6 +56,16 @@ class ModelFailed(SoftsellError):
     """The forward pass raised, or gave numbers that are not finite."""
 
     code = "model_failed"
+
+
+class StoreUnavailable(SoftsellError):
+    """The database is full, locked, read-only, damaged or gone: `reason` is a stable word for which."""
+
+    code = "store_unavailable"
+
+    def __init__(self, message: str, reason: str = "misconfigured") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Overloaded(SoftsellError):

@@ -48,54 +48,94 @@ class Unreadable(StrEnum):
     TEXT_TOO_DAMAGED = "text_too_damaged"
 
 
+class Legibility:
+    """What one side has said so far, counted; turns can be added and taken away again.
+
+    Counts are whole numbers, so that taking a turn away leaves exactly what was there before it.
+    """
+
+    __slots__ = ("_damaged", "_english", "_foreign", "_ideographs", "_letters", "_lower", "_plain", "_words")
+
+    def __init__(self) -> None:
+        self._words = self._damaged = self._english = self._foreign = self._plain = 0
+        # Letters of other scripts, which make words and foreign ones both.
+        self._ideographs = self._letters = 0
+        # How often each English or uncapitalised word was said.
+        self._lower: Counter[str] = Counter()
+
+    def copy(self) -> Legibility:
+        """One that goes its own way."""
+        other = Legibility()
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other._lower = self._lower.copy()
+        return other
+
+    def add(self, text: str, times: int = 1) -> None:
+        """Count a folded turn; with `times` -1, take it away again."""
+        for token in text.split():
+            spelled = token.strip(_PUNCTUATION)
+            word = spelled.lower()
+            if word in ENGLISH or word.endswith(_ENGLISH_ENDINGS):
+                self._words += times
+                self._english += times
+                self._plain += times
+                self._count(token, times)
+            elif spelled == REDACTED or _UNREAD in token:
+                self._damaged += times
+            elif not any(map(str.isalnum, spelled)):
+                continue
+            elif not spelled.isascii() and (other := _letters_of_other_scripts(spelled)) != (0, 0):
+                self._ideographs += times * other[0]
+                self._letters += times * other[1]
+            elif word.isalpha() and _is_no_word(word):
+                self._damaged += times
+            else:
+                self._words += times
+                self._foreign += times if word in FOREIGN else 0
+                # A capital may open a name; digits are of every language.
+                if spelled[0].islower():
+                    self._plain += times
+                    self._count(token, times)
+
+    def _count(self, token: str, times: int) -> None:
+        self._lower[token] += times
+        if not self._lower[token]:
+            del self._lower[token]
+
+    @property
+    def reason(self) -> Unreadable | None:
+        """Why this side cannot be judged, if it cannot."""
+        of_other_scripts = self._ideographs / _LETTERS_OF_AN_IDEOGRAPHIC_WORD + self._letters / _LETTERS_OF_A_WORD
+        words, foreign = self._words + of_other_scripts, self._foreign + of_other_scripts
+        if self._damaged > words and self._damaged + words >= FEWEST_WORDS:
+            return Unreadable.TEXT_TOO_DAMAGED
+        if words < FEWEST_WORDS:
+            return Unreadable.TOO_LITTLE_SAID
+        if foreign >= _FEWEST_FOREIGN and foreign > self._english:
+            return Unreadable.LANGUAGE_NOT_ENGLISH
+        if len(self._lower) >= _ENOUGH_DIFFERENT_WORDS and self._english < _LEAST_ENGLISH * self._plain:
+            return Unreadable.LANGUAGE_NOT_ENGLISH
+        return None
+
+
 def unreadable(texts: Iterable[str]) -> Unreadable | None:
     """Why one side cannot be judged, if it cannot.
 
     Args:
         texts: that side's turns, folded.
     """
-    words = damaged = english = foreign = plain = 0.0
-    different = 0
-    for token, count in Counter(" ".join(texts).split()).items():
-        spelled = token.strip(_PUNCTUATION)
-        word = spelled.lower()
-        if word in ENGLISH or word.endswith(_ENGLISH_ENDINGS):
-            words += count
-            english += count
-            plain += count
-            different += 1
-        elif spelled == REDACTED or _UNREAD in token:
-            damaged += count
-        elif not any(map(str.isalnum, spelled)):
-            continue
-        elif other := 0.0 if spelled.isascii() else _words_of_other_scripts(spelled):
-            words += other * count
-            foreign += other * count
-        elif word.isalpha() and _is_no_word(word):
-            damaged += count
-        else:
-            words += count
-            foreign += count if word in FOREIGN else 0
-            # A capital may open a name; digits are of every language.
-            if spelled[0].islower():
-                plain += count
-                different += 1
-    if damaged > words and damaged + words >= FEWEST_WORDS:
-        return Unreadable.TEXT_TOO_DAMAGED
-    if words < FEWEST_WORDS:
-        return Unreadable.TOO_LITTLE_SAID
-    if foreign >= _FEWEST_FOREIGN and foreign > english:
-        return Unreadable.LANGUAGE_NOT_ENGLISH
-    if different >= _ENOUGH_DIFFERENT_WORDS and english < _LEAST_ENGLISH * plain:
-        return Unreadable.LANGUAGE_NOT_ENGLISH
-    return None
+    side = Legibility()
+    for text in texts:
+        side.add(text)
+    return side.reason
 
 
-def _words_of_other_scripts(token: str) -> float:
-    """How many words the letters beyond Latin make, in scripts with and without spaces."""
+def _letters_of_other_scripts(token: str) -> tuple[int, int]:
+    """How many letters beyond Latin there are, of scripts without and with spaces."""
     other = [character for character in token if character > _LAST_LATIN and character.isalpha()]
     ideographic = sum(character >= _FIRST_IDEOGRAPHIC for character in other)
-    return ideographic / _LETTERS_OF_AN_IDEOGRAPHIC_WORD + (len(other) - ideographic) / _LETTERS_OF_A_WORD
+    return ideographic, len(other) - ideographic
 
 
 def _is_no_word(word: str) -> bool:

@@ -121,15 +121,20 @@ def _read(folded: CleanText) -> CleanText:
     return folded
 
 
-def clean(original: str) -> CleanText:
-    """Fold any string; never raises. An all-invisible string gives an empty text."""
+def fold(original: str) -> CleanText:
+    """Fold the characters of any string, and leave its words as they are; never raises."""
     if original.isascii() and original.isprintable() and "`" not in original:
         length = len(original)
-        return _read(CleanText(original, tuple(range(length)), tuple(range(1, length + 1))))
+        return CleanText(original, tuple(range(length)), tuple(range(1, length + 1)))
     characters: list[str] = []
     origins: list[int] = []
     for position, character in enumerate(original):
         folded = _fold(character)
         characters.append(folded)
         origins.extend([position] * len(folded))
-    return _read(CleanText("".join(characters), tuple(origins), tuple(o + 1 for o in origins)))
+    return CleanText("".join(characters), tuple(origins), tuple(o + 1 for o in origins))
+
+
+def clean(original: str) -> CleanText:
+    """Fold any string and read its words; never raises. An all-invisible string gives an empty text."""
+    return _read(fold(original))

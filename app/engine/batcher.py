@@ -1,4 +1,8 @@
-"""The asyncio front of the scorer: a bounded queue before a few worker threads.
+"""The asyncio front of the scorer: bounded queues before a few worker threads.
+
+There are two lanes, each with its own threads: live work, whose callers wait for it and have a deadline,
+and batch work, which has none. The threads of the batch lane run at a lower priority of the system, so that
+live work takes the processor from them at once, in the middle of a window, and they take what is left over.
 
 Every caller gets an answer: a score, or one of the errors named in `Batcher.score`. Being admitted
 and standing in the queue are one step, so that nothing waits outside the count. Work whose caller
@@ -9,69 +13,68 @@ outcomes of the last forwards are the health of the model; nothing else is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+import os
+import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from app.core.conversation import Conversation
 from app.core.errors import DeadlineExceeded, ModelFailed, Overloaded, SoftsellError
 from app.core.scores import ConversationScore
+from app.engine.health import Health
 from app.engine.limits import Limits
 
-FAILURES_UNTIL_UNHEALTHY = 3
 # Seconds of one conversation's work, until enough were measured to say better.
 _FIRST_GUESS_S = 0.2
 _SMOOTHING = 0.2
 _LONGEST_RETRY_S = 60
 # How long an abandoned conversation may take to notice, on shutdown: about one window.
 _LAST_WINDOW_S = 1.0
+# A tenth of the weight of live threads, by the kernel's table.
+_BATCH_NICENESS = 10
+
+
+def give_way() -> None:
+    """Lower this thread's priority, where the system has priorities of threads (Linux)."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BATCH_NICENESS)
 
 
 class Scores(Protocol):
     """What the batcher runs: `Scorer`, or a stand-in for it."""
 
     def score(
-        self, conversation: Conversation, *, evidence: bool = True, cancelled: Callable[[], bool] = ...
+        self,
+        conversation: Conversation,
+        *,
+        evidence: bool = True,
+        scope: str | None = None,
+        cancelled: Callable[[], bool] = ...,
     ) -> ConversationScore:
         """Score one conversation, asking `cancelled` before each window."""
         ...
 
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What the last forwards say of the model.
-
-    `last_success_s` is the age in seconds of the last forward that succeeded; infinite before one.
-    `stuck_workers` counts threads inside one window for longer than a whole conversation may take.
-    """
-
-    failures_in_row: int
-    last_success_s: float
-    stuck_workers: int
-    workers: int
-
-    @property
-    def stuck(self) -> bool:
-        """Whether no worker is left that could do anything; only a restart helps."""
-        return self.stuck_workers >= self.workers
-
-    @property
-    def healthy(self) -> bool:
-        """Whether a request can be expected to succeed."""
-        return self.failures_in_row < FAILURES_UNTIL_UNHEALTHY and not self.stuck
+    def prepare(self, conversation: Conversation, *, scope: str) -> None:
+        """Do in advance what its next turn needs."""
+        ...
 
 
 class _Ticket:
     """One conversation on its way, and the answer its caller waits for."""
 
-    def __init__(self, conversation: Conversation, evidence: bool, deadline: float) -> None:
+    def __init__(
+        self, conversation: Conversation, evidence: bool, scope: str | None, goes_on: bool, deadline: float
+    ) -> None:
         self.conversation = conversation
         self.evidence = evidence
+        self.scope = scope
+        self.goes_on = goes_on
         self.deadline = deadline
         self.answer: asyncio.Future[ConversationScore] = asyncio.get_running_loop().create_future()
         self.abandoned = False
@@ -79,8 +82,52 @@ class _Ticket:
         self.windows = 0
 
 
+class _Lane:
+    """A queue, the threads that serve it, and what is on them."""
+
+    def __init__(self, workers: int, name: str, prepare: Callable[[], None] | None = None) -> None:
+        self.workers = workers
+        self.executor = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=prepare)
+        self.queue: deque[_Ticket] = deque()
+        self.running: set[_Ticket] = set()
+        # When each scope that is here was last served, as a count.
+        self._turns: dict[str, int] = {}
+        self._turn = 0
+
+    def next(self) -> _Ticket:
+        """Take the next one out of the queue: of the scope that had its turn the longest ago, the oldest.
+
+        So whoever sends many waits for their own, and others do not.
+        """
+        there = {ticket.scope for ticket in self.tickets}
+        self._turns = {scope: turn for scope, turn in self._turns.items() if scope in there}
+        ticket = min(self.queue, key=lambda waiting: self._turns.get(waiting.scope, -1))
+        self.queue.remove(ticket)
+        self._turn += 1
+        self._turns[ticket.scope] = self._turn
+        return ticket
+
+    def displaced_by(self, scope: str) -> _Ticket | None:
+        """Which one gives way in a full lane: the newest that waits of the scope with most, if `scope` has fewer."""
+        held = Counter(ticket.scope for ticket in self.tickets)
+        holder, most = held.most_common(1)[0]
+        if held[scope] + 1 >= most:
+            return None
+        return next((ticket for ticket in reversed(self.queue) if ticket.scope == holder), None)
+
+    @property
+    def here(self) -> int:
+        """Conversations that wait or run."""
+        return len(self.queue) + len(self.running)
+
+    @property
+    def tickets(self) -> tuple[_Ticket, ...]:
+        """All of them."""
+        return (*self.queue, *self.running)
+
+
 class Batcher:
-    """Scores conversations on `workers` threads, at most `limits.max_waiting` of them at once.
+    """Scores conversations on `workers` threads a lane, at most `limits.max_waiting` at once in each.
 
     Belongs to the event loop it is used in; only `_work` runs on other threads.
     """
@@ -90,10 +137,8 @@ class Batcher:
     ) -> None:
         self._scorer = scorer
         self._limits = limits
-        self._workers = workers
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="score")
-        self._queue: deque[_Ticket] = deque()
-        self._running: set[_Ticket] = set()
+        self._live = _Lane(workers, "score")
+        self._batch = _Lane(workers, "batch", give_way)
         self._closing = False
         self._failures_in_row = 0
         self._last_success = -math.inf
@@ -102,36 +147,51 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Conversations in the queue, not yet with a worker."""
-        return len(self._queue)
+        """Conversations in a queue, not yet with a worker."""
+        return len(self._live.queue) + len(self._batch.queue)
 
     @property
     def running(self) -> int:
         """Conversations that occupy a worker, abandoned ones included."""
-        return len(self._running)
+        return len(self._live.running) + len(self._batch.running)
 
     @property
     def health(self) -> Health:
         """The model's state, from its last outcomes."""
         now = time.monotonic()
         limit_s = self._limits.deadline_s
-        stuck = sum(1 for ticket in self._running if now - ticket.last_sign_of_life > limit_s)
-        return Health(self._failures_in_row, now - self._last_success, stuck, self._workers)
+        # Batch work may have to wait for the processor at any place, so it says nothing of the model.
+        stuck = sum(1 for ticket in self._live.running if now - ticket.last_sign_of_life > limit_s)
+        return Health(self._failures_in_row, now - self._last_success, stuck, self._live.workers)
 
-    async def score(self, conversation: Conversation, *, evidence: bool = True) -> ConversationScore:
+    async def score(
+        self,
+        conversation: Conversation,
+        *,
+        evidence: bool = True,
+        scope: str | None = None,
+        batch: bool = False,
+        goes_on: bool = False,
+    ) -> ConversationScore:
         """Score one conversation; see `Scorer.score` for the arguments.
 
-        Cancelling the call cancels the work.
+        Live work goes before work of a batch, which has no deadline. Of a conversation that `goes_on`, what its
+        next turn needs is prepared once it is answered, if nothing else is to be done. Cancelling the call
+        cancels the work.
 
         Raises:
-            Overloaded: if `limits.max_waiting` conversations are here already, or on shutdown.
+            Overloaded: if `limits.max_waiting` conversations are here already, or on shutdown; also later,
+                if the lane is full, this `scope` has most of it, and another one has work.
             DeadlineExceeded: if there is no score after `limits.deadline_s`.
             ModelFailed: if the forward pass raised, or gave numbers that are not finite.
             InvalidConversation, LimitExceeded: if the conversation cannot be scored as it is.
         """
-        ticket = self._admit(conversation, evidence)
+        lane = self._batch if batch else self._live
+        within_s = None if batch else self._limits.deadline_s
+        deadline = math.inf if within_s is None else time.monotonic() + within_s
+        ticket = self._admit(lane, _Ticket(conversation, evidence, scope, goes_on, deadline))
         try:
-            async with asyncio.timeout(self._limits.deadline_s):
+            async with asyncio.timeout(within_s):
                 return await ticket.answer
         except TimeoutError:
             raise DeadlineExceeded(
@@ -139,8 +199,8 @@ class Batcher:
             ) from None
         finally:
             ticket.abandoned = True
-            if ticket in self._queue:
-                self._queue.remove(ticket)
+            if ticket in lane.queue:
+                lane.queue.remove(ticket)
 
     async def close(self, drain_s: float = 5.0) -> bool:
         """Refuse new work, wait for what is here, and let the threads go.
@@ -152,49 +212,59 @@ class Batcher:
         """
         self._closing = True
         await self._emptied(drain_s)
-        for ticket in (*self._queue, *self._running):
-            ticket.abandoned = True
-            _answer(ticket, self._shutting_down())
-        self._queue.clear()
+        for lane in self._lanes:
+            for ticket in lane.tickets:
+                ticket.abandoned = True
+                _answer(ticket, self._shutting_down())
+            lane.queue.clear()
         await self._emptied(_LAST_WINDOW_S)
-        self._executor.shutdown(wait=not self._running)
-        return not self._running
+        ended = self.running == 0
+        for lane in self._lanes:
+            lane.executor.shutdown(wait=ended)
+        return ended
+
+    @property
+    def _lanes(self) -> tuple[_Lane, _Lane]:
+        return self._live, self._batch
 
     async def _emptied(self, within_s: float) -> None:
         end = time.monotonic() + within_s
-        while (self._queue or self._running) and time.monotonic() < end:
+        while any(lane.here for lane in self._lanes) and time.monotonic() < end:
             await asyncio.sleep(0.01)
 
-    def _admit(self, conversation: Conversation, evidence: bool) -> _Ticket:
+    def _admit(self, lane: _Lane, ticket: _Ticket) -> _Ticket:
         if self._closing:
             raise self._shutting_down()
-        here = len(self._queue) + len(self._running)
-        if here >= self._limits.max_waiting:
-            raise Overloaded(
-                f"{here} conversations are being scored, which is the most this server takes; try again later",
-                retry_after_s=min(max(1, math.ceil(here * self._usual_s / self._workers)), _LONGEST_RETRY_S),
+        if lane.here >= self._limits.max_waiting:
+            full = Overloaded(
+                f"{lane.here} conversations are being scored, which is the most this server takes; try again later",
+                retry_after_s=min(max(1, math.ceil(lane.here * self._usual_s / lane.workers)), _LONGEST_RETRY_S),
             )
-        ticket = _Ticket(conversation, evidence, time.monotonic() + self._limits.deadline_s)
-        self._queue.append(ticket)
-        self._dispatch()
+            displaced = lane.displaced_by(ticket.scope)
+            if displaced is None:
+                raise full
+            lane.queue.remove(displaced)
+            _answer(displaced, full)
+        lane.queue.append(ticket)
+        self._dispatch(lane)
         return ticket
 
-    def _dispatch(self) -> None:
-        while self._queue and len(self._running) < self._workers:
-            ticket = self._queue.popleft()
+    def _dispatch(self, lane: _Lane) -> None:
+        while lane.queue and len(lane.running) < lane.workers:
+            ticket = lane.next()
             if ticket.answer.done():
                 continue
-            self._running.add(ticket)
+            lane.running.add(ticket)
             ticket.started = ticket.last_sign_of_life = time.monotonic()
             try:
-                work = self._executor.submit(self._work, ticket)
+                work = lane.executor.submit(self._work, ticket)
             except RuntimeError:
                 # The system has no thread to give.
                 ticket.abandoned = True
-                self._running.discard(ticket)
+                lane.running.discard(ticket)
                 _answer(ticket, Overloaded("the server has no thread left; try again later", retry_after_s=5))
                 continue
-            work.add_done_callback(partial(_tell, asyncio.get_running_loop(), self._finished, ticket))
+            work.add_done_callback(partial(_tell, asyncio.get_running_loop(), partial(self._finished, lane), ticket))
 
     def _work(self, ticket: _Ticket) -> ConversationScore:
         """Runs on a worker thread; touches nothing of the batcher but plain numbers."""
@@ -207,19 +277,26 @@ class Batcher:
                 self._last_success = ticket.last_sign_of_life
             return ticket.abandoned or ticket.last_sign_of_life > ticket.deadline
 
-        return self._scorer.score(ticket.conversation, evidence=ticket.evidence, cancelled=cancelled)
+        return self._scorer.score(
+            ticket.conversation, evidence=ticket.evidence, scope=ticket.scope, cancelled=cancelled
+        )
 
-    def _finished(self, ticket: _Ticket, work: Future[ConversationScore]) -> None:
+    def _finished(self, lane: _Lane, ticket: _Ticket, work: Future[ConversationScore]) -> None:
         """Back on the event loop: count the outcome, answer the caller, start the next."""
-        self._running.discard(ticket)
+        lane.running.discard(ticket)
         error = work.exception()
         now = time.monotonic()
         if error is None:
-            self._failures_in_row = 0
-            self._last_success = now
-            self._usual_s += _SMOOTHING * (now - ticket.started - self._usual_s)
+            if ticket.windows:
+                # What was known already says nothing of the model.
+                self._failures_in_row = 0
+                self._last_success = now
+            if lane is self._live:
+                self._usual_s += _SMOOTHING * (now - ticket.started - self._usual_s)
             if not ticket.answer.done():
                 ticket.answer.set_result(work.result())
+            if ticket.goes_on and ticket.scope is not None:
+                self._prepare(ticket.conversation, ticket.scope)
         else:
             if not isinstance(error, SoftsellError):
                 error = ModelFailed(f"scoring failed ({type(error).__name__}); try again, or report it if it persists")
@@ -227,7 +304,11 @@ class Batcher:
                 self._failures_in_row += 1
                 self._on_model_failure()
             _answer(ticket, error)
-        self._dispatch()
+        self._dispatch(lane)
+
+    def _prepare(self, conversation: Conversation, scope: str) -> None:
+        if not self._closing and not any(lane.here for lane in self._lanes):
+            self._batch.executor.submit(self._scorer.prepare, conversation, scope=scope)
 
     @staticmethod
     def _shutting_down() -> Overloaded:

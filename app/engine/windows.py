@@ -64,15 +64,19 @@ def windows(pieces: Sequence[Piece]) -> Iterator[tuple[Window, range]]:
         yield Window(tuple(token_ids), tuple(ordinals)), range(chunk.first, chunk.last)
 
 
-def shares(
-    window: Window, fresh: Sequence[Piece], output: Output
-) -> Iterator[tuple[Piece, Sequence[float], Sequence[Sequence[float]]]]:
-    """Each fresh piece with its logits, and those of its tokens without the role token.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece with its logits [TURN_OUTPUTS], and those of its tokens without the role token."""
 
-    Fresh pieces are the last of their window, so theirs are the last logits.
-    """
+    piece: Piece
+    logits: Sequence[float]
+    token_logits: Sequence[Sequence[float]]
+
+
+def shares(window: Window, fresh: Sequence[Piece], output: Output) -> Iterator[Part]:
+    """Each fresh piece's part of an output; fresh pieces are the last of their window."""
     position = len(window.token_ids) - sum(len(piece.token_ids) for piece in fresh)
     for piece, logits in zip(fresh, output.piece_logits[-len(fresh) :], strict=True):
         end = position + len(piece.token_ids)
-        yield piece, logits, output.token_logits[position + 1 : end]
+        yield Part(piece, logits, output.token_logits[position + 1 : end])
         position = end

@@ -11,10 +11,11 @@ import zlib
 from collections.abc import Sequence
 
 from app.core.calibration import Calibration, Linear, Platt
-from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS, Encoded, Output, Window
+from app.core.classifier import ANY_MIS_SELLING, TURN_OUTPUTS, Encoded, Memory, Output, Window
 from app.core.conversation import Role
 from app.core.labels import EVIDENCE_LABELS, MIS_SELLING, TURN_LABELS, names
-from app.core.scores import EMPATHY_FEATURES, RISK_FEATURES
+from app.core.tally import EMPATHY_FEATURES, RISK_FEATURES
+from app.model.replay import joined
 
 KNOWN_WORDS = {
     "guaranteed": "exaggeration",
@@ -65,7 +66,7 @@ class StubClassifier:
         """A number for each role."""
         return _ROLE_IDS[role]
 
-    def forward(self, window: Window) -> Output:
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
         """Known words are present, everything else is absent."""
         pieces = [[_ABSENT] * len(TURN_OUTPUTS) for _ in range(window.piece_of_token[-1] + 1)]
         tokens = [[_ABSENT] * len(EVIDENCE_LABELS) for _ in window.token_ids]
@@ -78,7 +79,7 @@ class StubClassifier:
                 pieces[piece][TURN_OUTPUTS.index(ANY_MIS_SELLING)] = _PRESENT
             if label in _EVIDENCE_COLUMN:
                 tokens[position][_EVIDENCE_COLUMN[label]] = _PRESENT
-        return Output(pieces, tokens)
+        return Output(pieces, tokens, joined(window, memory))
 
 
 def stub_calibration() -> Calibration:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import safetensors.torch
 import torch
 
-from app.core.classifier import Encoded, Output, Window
+from app.core.classifier import Encoded, Memory, Output, Window
 from app.core.conversation import Role
 from app.model.network import Network, encoder_config
 from app.model.release import TOKENIZER_FILE, WEIGHTS_FILE, Release
+from app.model.replay import joined
 from app.model.tokenizer import TurnTokenizer
 
 # The metadata entry of model.safetensors that holds the encoder's configuration as JSON.
@@ -44,11 +45,13 @@ class TorchClassifier:
         return self._tokenizer.role_token(role)
 
     @torch.inference_mode()
-    def forward(self, window: Window) -> Output:
-        """One pass over one window."""
-        ordinals = torch.tensor(window.piece_of_token)
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
+        """One pass over one window; what a memory holds is read again."""
+        read = joined(window, memory)
+        ordinals = torch.tensor(read.window.piece_of_token)
         starts = torch.nonzero(torch.diff(ordinals, prepend=torch.tensor([-1]))).flatten()
         piece_logits, token_logits = self._network(
-            torch.tensor([window.token_ids]), ordinals[None], starts[None], torch.arange(len(ordinals))[None]
+            torch.tensor([read.window.token_ids]), ordinals[None], starts[None], torch.arange(len(ordinals))[None]
         )
-        return Output(piece_logits[0].tolist(), token_logits[0].tolist())
+        fresh = window.piece_of_token[-1] + 1
+        return Output(piece_logits[0, -fresh:].tolist(), token_logits[0, -len(window.token_ids) :].tolist(), read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.labels import EMPATHY_DIMENSIONS
-from app.core.scores import TurnScore
+from app.core.turn_scores import TurnScore
 
 _WIDTH, _HEIGHT = 720, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 10, 10, 22

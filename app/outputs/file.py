@@ -35,8 +35,8 @@ class Unwritable(Exception):
 class OutputFile:
     """Writes beside `path` under a hidden name, and takes its place when the `with` block ends well."""
 
-    def __init__(self, path: Path, about: About) -> None:
-        """Open it. Raises `Unwritable`."""
+    def __init__(self, path: Path, about: About, *, resumed: bool = False) -> None:
+        """Open it; where a run is resumed, in place of what a killed run left. Raises `Unwritable`."""
         # What a link points to is replaced, not the link.
         self.path = path.resolve()
         fitting = [ending for ending in WRITERS if path.name.lower().endswith(ending)]
@@ -46,16 +46,19 @@ class OutputFile:
             raise Unwritable("is a folder; give the path of a file")
         if self.path.exists() and not os.access(self.path, os.W_OK):
             raise Unwritable("is write-protected; give another path")
-        self._beside = self.path.with_name(f".softsell-{secrets.token_hex(8)}.part")
+        beside = f".{self.path.name}.part" if resumed else f".softsell-{secrets.token_hex(8)}.part"
+        self._beside = self.path.with_name(beside)
         try:
-            self._file: BinaryIO = self._beside.open("xb")
+            self._file: BinaryIO = self._beside.open("wb" if resumed else "xb")
         except OSError as error:
             raise Unwritable(f"cannot be written ({error.strerror}); give another path") from None
         try:
             self._writer = WRITERS[max(fitting, key=len)](self._file, about)
         except ImportError as error:
             self._discard()
-            raise Unwritable(f"needs the package {error.name}: pip install 'softsell[tables]'") from None
+            raise Unwritable(
+                f"needs the package {error.name}: pip install 'softsell[tables]', or in a clone pip install -e '.[tables]'"
+            ) from None
         except OSError as error:
             self._discard()
             raise Unwritable(f"cannot be written ({error.strerror})") from None

@@ -15,7 +15,8 @@ from typing import IO, BinaryIO
 from app.core.conversation import Turn
 from app.core.evidence import Evidence
 from app.core.labels import MIS_SELLING, PRACTICE, names
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
 from app.outputs.chart import chart
 from app.outputs.result import About, Result
 from app.outputs.style import STYLE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from app.api.schemas import ScoreAnswer, score_answer
+from app.api.schemas import ScoreAnswer, masked_speakers, score_answer
 from app.core.conversation import Conversation
 from app.core.scores import ConversationScore
+from app.privacy.masks import Redaction, redacted
 from app.transcripts.intake import Taken
 from app.transcripts.roles import Basis
 
@@ -31,6 +32,20 @@ class Result:
     conversation: Conversation
     score: ConversationScore
     taken: Taken
+    redaction: Redaction | None = None
+
+    def masked(self) -> Result:
+        """The same with who is spoken of masked; evidence counts in the masked text, all that its reader has."""
+        redaction = redacted(self.conversation)
+        return replace(
+            self,
+            conversation=redaction.conversation,
+            score=redaction.masked_score(self.score),
+            taken=replace(
+                self.taken, outcome=redaction.conversation, speakers=masked_speakers(self.taken.speakers, redaction)
+            ),
+            redaction=redaction.settled(),
+        )
 
     @property
     def where(self) -> str:
@@ -47,6 +62,7 @@ class Result:
             label_set_version=about.label_set_version,
             turns=about.turns,
             taken=None if stated and self.taken.format == _OWN_FORMAT else self.taken,
+            redaction=self.redaction,
         )
 
 

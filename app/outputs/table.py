@@ -1,42 +1,16 @@
-"""A conversation's score as a row: the columns of every table that is written.
-
-Columns of labels are named `group_label`, as `mis_selling_pressure`; numbers are probabilities, 0 to 1,
-and empty where the conversation was not scored.
-"""
+"""A conversation's score as a row: the columns of every table that the command line writes; see `app.tables`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 
 from app.core.conversation import Role
-from app.core.labels import DISMISSIVE, EMPATHY_DIMENSIONS, MIS_SELLING, PRACTICE, SIGNALS, names
 from app.outputs.result import About, Result
 from app.report import visible
+from app.tables import Cell, Kind, label_cells, label_columns
 
-Cell = str | int | float | None
 # As in the API's answers.
 _DIGITS = 6
-
-
-class Kind(Enum):
-    """What a column holds."""
-
-    TEXT = "text"
-    COUNT = "count"
-    NUMBER = "number"
-
-
-_GROUPS = {
-    "mis_selling": tuple(names(MIS_SELLING)),
-    "empathy": (*(dimension.name for dimension in EMPATHY_DIMENSIONS), DISMISSIVE.name),
-    "practice": tuple(names(PRACTICE)),
-    "signals": tuple(names(SIGNALS)),
-}
-
-
-def _of(group: str) -> dict[str, Kind]:
-    return {f"{group}_{label}": Kind.NUMBER for label in _GROUPS[group]}
 
 
 COLUMNS: Mapping[str, Kind] = {
@@ -46,11 +20,11 @@ COLUMNS: Mapping[str, Kind] = {
     "format": Kind.TEXT,
     "risk": Kind.NUMBER,
     "band": Kind.TEXT,
-    **_of("mis_selling"),
+    **label_columns("mis_selling"),
     "empathy_score": Kind.NUMBER,
-    **_of("empathy"),
-    **_of("practice"),
-    **_of("signals"),
+    **label_columns("empathy"),
+    **label_columns("practice"),
+    **label_columns("signals"),
     "turns": Kind.COUNT,
     "agent_turns": Kind.COUNT,
     "customer_turns": Kind.COUNT,
@@ -73,9 +47,7 @@ def row(result: Result, about: About) -> dict[str, Cell]:
         "practice": score.practice,
         "signals": score.signals,
     }
-    labels: dict[str, Cell] = {
-        f"{group}_{label}": _rounded(tables[group].get(label)) for group, known in _GROUPS.items() for label in known
-    }
+    labels = label_cells({group: {label: round(p, _DIGITS) for label, p in t.items()} for group, t in tables.items()})
     spoken = [turn.role for turn in conversation.turns]
     cells: dict[str, Cell] = labels | {
         "source": result.source,

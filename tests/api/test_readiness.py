@@ -14,10 +14,11 @@ from fastapi.testclient import TestClient
 from app import build
 from app.api import runtime
 from app.api.app import create_app
-from app.core.classifier import Output, Window
+from app.core.classifier import Memory, Output, Window
 from app.core.errors import InvalidRelease
 from app.engine.limits import Limits
 from app.engine.scorer import Scorer
+from app.model.replay import joined
 from app.model.stub import StubClassifier
 from app.settings import Settings
 from tests.serving import Opened, wait_until
@@ -28,9 +29,9 @@ class Faulty(StubClassifier):
 
     fault: Callable[[], object] = staticmethod(lambda: None)
 
-    def forward(self, window: Window) -> Output:
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
         self.fault()
-        return super().forward(window)
+        return super().forward(window, memory)
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_numbers_that_are_none_are_a_failure_of_the_model(
         monkeypatch.setattr(
             model,
             "forward",
-            lambda window: Output([[nan] * 40] * 9, [[nan] * 40] * len(window.token_ids)),
+            lambda window, _: Output([[nan] * 40] * 9, [[nan] * 40] * len(window.token_ids), joined(window, None)),
         )
         response = client.post("/v1/score", json=good)
         assert (response.status_code, response.json()["code"]) == (500, "model_failed")

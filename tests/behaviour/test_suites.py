@@ -12,7 +12,7 @@ import pytest
 from app.build import build
 from app.core.conversation import Channel, Role
 from app.core.labels import MIS_SELLING, names
-from app.core.scores import TurnScore
+from app.core.turn_scores import TurnScore
 from app.settings import Settings
 from training import behaviour, corpus, splits, suites
 from training.corpus import LabelledConversation, LabelledTurn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.core.classifier import Output, Window
+from app.core.classifier import Memory, Output, Window
 from app.core.conversation import Conversation, Role, Turn
 from app.core.errors import DeadlineExceeded, InvalidConversation, ModelFailed, Overloaded
 from app.core.scores import ConversationScore
@@ -33,12 +34,12 @@ class Forwards(StubClassifier):
         self._lock = threading.Lock()
         self.calls = 0
 
-    def forward(self, window: Window) -> Output:
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
         with self._lock:
             self.calls += 1
             call = self.calls
         self._act(call)
-        return super().forward(window)
+        return super().forward(window, memory)
 
 
 def batcher(act: Callable[[int], object] = lambda _: None, workers: int = 2, **limits: Any) -> Batcher:
@@ -273,5 +274,36 @@ def test_books_balance_after_a_storm_of_impatient_callers() -> None:
         assert {ConversationScore, ModelFailed} <= kinds
         await until(lambda: front.waiting == front.running == 0)
         await front.close()
+
+    run(work())
+
+
+def test_batch_work_leaves_the_live_lane_free() -> None:
+    release = threading.Event()
+    niceness: dict[str, int] = {}
+
+    def act(_: int) -> None:
+        name = threading.current_thread().name
+        niceness[name] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        if name.startswith("batch"):
+            release.wait(10)
+
+    async def work() -> None:
+        front = batcher(act, workers=2, max_waiting=4, deadline_s=0.2)
+        batch = [asyncio.create_task(front.score(HELLO, batch=True)) for _ in range(4)]
+        await until(lambda: front.running == 2)
+        with pytest.raises(Overloaded):
+            await front.score(HELLO, batch=True)
+        # Every worker of the batch lane is busy, and live work does not notice.
+        for _ in range(3):
+            await front.score(HELLO)
+        await asyncio.sleep(0.3)
+        assert front.health.healthy
+        release.set()
+        # It waited for longer than live work may, and is done all the same.
+        assert all(isinstance(score, ConversationScore) for score in await asyncio.gather(*batch))
+        await front.close()
+        live, later = (max(v for k, v in niceness.items() if k.startswith(lane)) for lane in ("score", "batch"))
+        assert later > live
 
     run(work())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.classifier import Encoded, Output, Window
+from app.core.classifier import Encoded, Memory, Output, Window
 from app.core.conversation import Conversation, Role, Turn
 from app.core.errors import DeadlineExceeded, InvalidConversation, LimitExceeded, ModelFailed
 from app.engine.limits import Limits
@@ -90,13 +90,13 @@ class Failing(StubClassifier):
         self._seen = texts
         return super().encode(texts)
 
-    def forward(self, window: Window) -> Output:
+    def forward(self, window: Window, memory: Memory | None = None) -> Output:
         if self._not_finite_in is None:
             raise ValueError(f"cannot read {self._seen}")
-        output = super().forward(window)
+        output = super().forward(window, memory)
         pieces = [list(logits) for logits in output.piece_logits]
         pieces[self._not_finite_in][0] = float("nan")
-        return Output(pieces, output.token_logits)
+        return Output(pieces, output.token_logits, output.memory)
 
 
 @pytest.mark.parametrize("not_finite_in", [None, 0, 1])

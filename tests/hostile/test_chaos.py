@@ -16,11 +16,11 @@ FAULTY = (
     "import time",
     "from app.model.stub import StubClassifier",
     "forward, calls = StubClassifier.forward, []",
-    "def faulty(self, window):",
+    "def faulty(self, *read):",
     "    calls.append(1)",
     "    time.sleep(0.005)",
     "    if len(calls) % 10 == 0: raise RuntimeError('secret')",
-    "    return forward(self, window)",
+    "    return forward(self, *read)",
     "StubClassifier.forward = faulty",
 )
 CALLS, CALLERS = 500, 8
@@ -32,7 +32,9 @@ def total(metrics: str, name: str) -> float:
 
 
 def test_a_crowd_that_misbehaves(serve: Callable[..., Served], good: Any) -> None:
-    server = serve(*FAULTY, SOFTSELL_LIMITS__MAX_WAITING="4", SOFTSELL_LIMITS__BODY_TIMEOUT_S="0.5")
+    # Without the cache, or the same body would be scored once.
+    limits = {"MAX_WAITING": "4", "BODY_TIMEOUT_S": "0.5", "MAX_CACHE_BYTES": "0"}
+    server = serve(*FAULTY, **{f"SOFTSELL_LIMITS__{name}": value for name, value in limits.items()})
     server.wait_ready()
     body = json.dumps(good).encode()
     bad = [b"", b"{", b"[" * 5000, b'{"conversation": NaN}', b"\xff", body.replace(b"agent", b"boss"), b"x" * 1_100_000]

@@ -24,7 +24,7 @@ SLOW = (
     "import time",
     "from app.model.stub import StubClassifier",
     "forward = StubClassifier.forward",
-    "StubClassifier.forward = lambda self, window: time.sleep({seconds}) or forward(self, window)",
+    "StubClassifier.forward = lambda self, *read: time.sleep({seconds}) or forward(self, *read)",
 )
 HALF_HEADER = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nX-Secret: canary"
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"

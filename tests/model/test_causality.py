@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.build import classifier_of
 from app.core.conversation import Conversation, Role, Turn
-from app.core.scores import TurnScore
+from app.core.turn_scores import TurnScore
 from app.engine.scorer import Scorer
 from app.model.release import Release, newest_release, open_release
 from app.settings import MODELS

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.scores import TurnScore
+from app.core.turn_scores import TurnScore
 from app.outputs.chart import chart
 from app.outputs.html import HtmlWriter
 from app.outputs.result import About, Result
@@ -115,7 +115,7 @@ def test_any_text_leaves_the_page_whole(words: str, name: str) -> None:
     plain = [tag for tag, _ in _Page(page_of(good)).elements]
     from dataclasses import replace
 
-    turns = tuple(replace(turn, text=words.ljust(40, "x"), speaker=name) for turn in good.conversation.turns)
+    turns = tuple(turn._replace(text=words.ljust(40, "x"), speaker=name) for turn in good.conversation.turns)
     conversation = replace(good.conversation, turns=turns, id=name)
     hostile = [tag for tag, _ in _Page(page_of(replace(good, conversation=conversation))).elements if tag != "bdi"]
     assert hostile == [tag for tag in plain if tag != "bdi"]

@@ -65,7 +65,7 @@ def test_parquet_is_the_same_table_with_types(tmp_path: Path) -> None:
 
 def test_without_pyarrow_parquet_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(Unwritable, match=r"pip install 'softsell\[tables\]'"):
+    with pytest.raises(Unwritable, match=r"pip install 'softsell\[tables\]'.* pip install -e '\.\[tables\]'"):
         OutputFile(tmp_path / "scores.parquet", ABOUT)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.conversation import Role
 from app.core.labels import MIS_SELLING
-from app.core.scores import TurnScore
+from app.core.turn_scores import TurnScore
 from training.corpus import LabelledConversation, LabelledTurn
 from training.hard_cases import conversation_of
 from training.noise import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.classifier import Output, Window
+from app.core.classifier import Memory, Output, Window
 from app.core.conversation import Role
 from app.engine.limits import Limits
 from app.model.stub import StubClassifier
@@ -124,9 +124,9 @@ def test_a_window_is_computed_once() -> None:
     class Counting(StubClassifier):
         asked = 0
 
-        def forward(self, window: Window) -> Output:
+        def forward(self, window: Window, memory: Memory | None = None) -> Output:
             self.asked += 1
-            return super().forward(window)
+            return super().forward(window, memory)
 
     counting = Counting()
     remembering = Remembering(counting, most=1)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.conversation import Conversation, Role, Turn
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
 from app.core.text import clean
 from training.outside.figures import Figure
 
