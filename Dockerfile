@@ -1,5 +1,8 @@
 # The service and its model, without PyTorch. Build: docker build -t softsell .
-# Run: docker run --read-only --tmpfs /tmp -p 8000:8000 softsell
+# Callers need a key; make one, and it is printed once:
+#   docker run --rm -v softsell:/var/lib/softsell softsell softsell keys create NAME
+# Run: docker run --read-only --tmpfs /tmp -v softsell:/var/lib/softsell -p 8000:8000 softsell
+# Without keys, for this machine alone: docker run -p 127.0.0.1:8000:8000 softsell softsell serve --no-auth
 FROM python:3.12-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -7,6 +10,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     HF_HUB_OFFLINE=1 \
+    SOFTSELL_DATA_DIR=/var/lib/softsell \
     SOFTSELL_HOST=0.0.0.0 \
     SOFTSELL_PORT=8000
 
@@ -21,6 +25,9 @@ RUN pip install --editable .
 COPY models/ models/
 COPY app/ app/
 RUN python -m compileall -q app
+
+# A volume put here takes this owner; without one, what is stored goes with the container.
+RUN install -d -o softsell -m 700 /var/lib/softsell
 
 USER 10001
 RUN softsell verify

@@ -16,7 +16,7 @@ TYPES_WITHOUT_TORCH := --disable-error-code=import-not-found --allow-subclassing
 	--no-warn-return-any --no-warn-unused-ignores
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint check train evaluate corpus-check openapi fuzz clean torch
+.PHONY: help serve test lint check train evaluate bench corpus-check openapi fuzz faults clean torch
 
 help: ## List the targets.
 	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,19 +43,27 @@ train: torch ## Rebuild a release of the model from the corpus.
 evaluate: torch ## Measure the newest release through the code that serves.
 	$(TRAIN_ENV) $(BIN)/softsell-train evaluate
 
+bench: torch ## Measure softsell beside other servers: ONLY=softsell,naive PARTS=throughput ROUNDS=3 SECONDS=8 FRESH=1.
+	@$(HAS_TORCH) || { echo "make bench needs PyTorch; see the message above" >&2; exit 1; }
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(PARTS),--parts $(PARTS)) \
+		$(if $(LOADS),--loads $(LOADS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FRESH),--fresh)
+
 corpus-check: $(VENV)/development.stamp ## Check every line of the corpus.
 	$(BIN)/softsell-train corpus-check
 
 openapi: $(VENV)/development.stamp ## Write openapi/ anew from the code.
 	$(BIN)/python -m app.api.openapi
 
-fuzz: $(VENV)/development.stamp ## Fuzz every transcript reader for SECONDS (600) each; what breaks one is left in build/fuzz/.
+fuzz: $(VENV)/development.stamp ## Fuzz every family of transcript readers for SECONDS (600) each; what breaks one is left in build/fuzz/.
 	$(PIP) install --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz_readers --seconds $(or $(SECONDS),600)
 
+faults: $(VENV)/development.stamp ## Kill softsell KILLS (50) times in jobs of ITEMS (5000) conversations, and count what is left.
+	$(BIN)/python -m tests.faults --kills $(or $(KILLS),50) --items $(or $(ITEMS),5000)
+
 clean: ## Remove the virtual environment and caches; build/ stays, with the checkpoints of hours of training.
 	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find app training tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app benchmarks training tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null || { \

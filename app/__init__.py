@@ -1,3 +1,3 @@
 """softsell: mis-selling risk and empathy of sales conversations, in real time."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

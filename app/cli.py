@@ -10,19 +10,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app import __version__
+from app.commands import db, keys
+from app.commands.console import FAILED, read_settings, say, stop
 
 if TYPE_CHECKING:
     from app.build import Service
     from app.core.conversation import Role
+    from app.journal import Journal
     from app.outputs.result import About, Result
     from app.settings import Settings
-
-_FAILED = 1
 
 cli = typer.Typer(
     help="Scores sales conversations: mis-selling risk with evidence, and empathy.",
@@ -31,6 +32,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+cli.add_typer(db.commands)
+cli.add_typer(keys.commands)
 
 ModelDir = Annotated[
     Path | None, typer.Option(help="The release to use; the newest one in models/ if not given.", show_default=False)
@@ -41,31 +45,6 @@ Engine = Annotated[
 ]
 
 
-def _say(message: str) -> None:
-    from app.report import visible
-
-    typer.echo(visible(message), err=True)
-
-
-def _stop(message: str) -> typer.Exit:
-    _say(f"softsell: {message}")
-    return typer.Exit(_FAILED)
-
-
-def _settings(**given: Any) -> Settings:
-    """The environment's settings; options that were given win."""
-    from pydantic import ValidationError
-
-    from app.settings import Settings
-
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "__".join(str(part) for part in first["loc"]).upper()
-        raise _stop(f"SOFTSELL_{name} (or its option): {first['msg']}") from None
-
-
 def _service(settings: Settings) -> Service:
     from app.build import build
     from app.core.errors import SoftsellError
@@ -73,9 +52,9 @@ def _service(settings: Settings) -> Service:
     try:
         return build(settings)
     except SoftsellError as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     except ImportError as error:
-        raise _stop(f"the engine needs the package {error.name}, which is not installed; use `--engine onnx`") from None
+        raise stop(f"the engine needs the package {error.name}, which is not installed; use `--engine onnx`") from None
 
 
 def _roles(given: list[str]) -> dict[str, Role]:
@@ -85,19 +64,19 @@ def _roles(given: list[str]) -> dict[str, Role]:
     try:
         return parse_roles(given)
     except InvalidConversation as error:
-        raise _stop(f"--roles: {error}") from None
+        raise stop(f"--roles: {error}") from None
 
 
 def _checked_format(name: str) -> str:
     from app.transcripts.registry import format_choices
 
     if name not in format_choices():
-        raise _stop(f"--format is one of {', '.join(format_choices())}")
+        raise stop(f"--format is one of {', '.join(format_choices())}")
     return name
 
 
 @contextmanager
-def _written(output: Path | None, about: About, *, as_json: bool) -> Iterator[Callable[[Result], None]]:
+def _written(output: Path | None, about: About, *, as_json: bool, resume: bool) -> Iterator[Callable[[Result], None]]:
     """Writes scores into a file, which is there whole at the end or not at all, or on stdout."""
     from app.outputs.file import OutputFile, Unwritable
     from app.outputs.jsonl import JsonlWriter
@@ -115,10 +94,30 @@ def _written(output: Path | None, about: About, *, as_json: bool) -> Iterator[Ca
         yield show
         return
     try:
-        with OutputFile(output, about) as file:
+        with OutputFile(output, about, resumed=resume) as file:
             yield file.write
     except Unwritable as error:
-        raise _stop(f"{output}: {error}") from None
+        raise stop(f"{output}: {error}") from None
+
+
+@contextmanager
+def _journal(output: Path | None, run: dict[str, object]) -> Iterator[Journal | None]:
+    """The journal of a run that can be resumed; it goes when the block ends well."""
+    from app.journal import Journal, JournalUnusable, journal_path
+
+    if output is None:
+        yield None
+        return
+    try:
+        journal = Journal(journal_path(output.resolve()), run)
+        try:
+            yield journal
+        except BaseException:
+            journal.close()
+            raise
+        journal.remove()
+    except JournalUnusable as error:
+        raise stop(f"{output}: {error}") from None
 
 
 @cli.command()
@@ -148,6 +147,13 @@ def score(
     ] = False,
     no_turns: Annotated[bool, typer.Option("--no-turns", help="Leave the single turns out.")] = False,
     no_evidence: Annotated[bool, typer.Option("--no-evidence", help="Do not look for the words.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Remember in a hidden file beside --output, and go on where a run was killed."),
+    ] = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Mask names, numbers and addresses in what is written; scores stay.")
+    ] = False,
     model_dir: ModelDir = None,
     engine: Engine = None,
 ) -> None:
@@ -163,13 +169,19 @@ def score(
     from app.sources import places
 
     if as_json and output:
-        raise _stop("--json prints and --output writes; leave one out (--output scores.jsonl writes the same lines)")
+        raise stop("--json prints and --output writes; leave one out (--output scores.jsonl writes the same lines)")
+    if resume and not output:
+        raise stop("--resume remembers beside a file; name one with --output scores.jsonl")
     given, named = _roles(roles or []), _checked_format(only)
-    settings = _settings(model_dir=model_dir, engine=engine)
+    settings = read_settings(model_dir=model_dir, engine=engine)
     service = _service(settings)
     about = About(service.model_version, LABEL_SET_VERSION, turns=not no_turns)
     failed = False
-    with _written(output, about, as_json=as_json) as write:
+    run = {"model": service.model_version, "engine": settings.engine, "evidence": not no_evidence}
+    with (
+        _journal(output if resume else None, run) as journal,
+        _written(output, about, as_json=as_json, resume=resume) as write,
+    ):
         files = list(places(inputs, output.resolve() if output else None))
         with closing(Bar(len(files))) as bar:
 
@@ -178,16 +190,18 @@ def score(
                     bar.expect(0 if first else 1)
                     yield item
 
-            with closing(scored(service, settings.workers, counted(), evidence=not no_evidence)) as results:
+            scores = scored(service, settings.workers, counted(), evidence=not no_evidence, journal=journal)
+            with closing(scores) as results:
                 for item, outcome in results:
                     with bar.aside():
                         if isinstance(outcome, Exception) or isinstance(item.outcome, Exception) or not item.taken:
                             failed = True
-                            _say(f"{item.where}: {outcome}")
+                            say(f"{item.where}: {outcome}")
                         else:
-                            write(Result(item.source, item.outcome, outcome, item.taken))
+                            result = Result(item.source, item.outcome, outcome, item.taken)
+                            write(result.masked() if redact else result)
     if failed:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
 
 
 @cli.command()
@@ -196,20 +210,28 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port to listen on.", show_default=False)] = None,
     model_dir: ModelDir = None,
     engine: Engine = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Ask nobody for a key, wherever it listens; something else has to.")
+    ] = False,
 ) -> None:
-    """Start the HTTP service. Options win over SOFTSELL_ variables of the environment."""
-    settings = _settings(host=host, port=port, model_dir=model_dir, engine=engine)
+    """Start the HTTP service. Options win over SOFTSELL_ variables of the environment.
+
+    On a loopback address, callers need no key; anywhere else they do, see `softsell keys`.
+    """
+    auth = "none" if no_auth else None
+    settings = read_settings(host=host, port=port, model_dir=model_dir, engine=engine, auth=auth)
     from app.api.server import serve as serve_api
     from app.core.errors import SoftsellError
 
     # On stdout: the log on stderr is JSON alone.
     typer.echo(
-        f"softsell {__version__} on http://{settings.host}:{settings.port}, engine {settings.engine}; Ctrl-C stops it"
+        f"softsell {__version__} on http://{settings.host}:{settings.port}, engine {settings.engine}, "
+        f"{'callers need a key' if settings.keys_required else 'callers need no key'}; Ctrl-C stops it"
     )
     try:
         serve_api(settings)
     except SoftsellError as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
 
 
 @cli.command()
@@ -226,7 +248,7 @@ def verify(
     try:
         release = open_release(directory or newest_release(MODELS))
     except InvalidRelease as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     for name, content in sorted(release.files.items()):
         typer.echo(f"{name:<20} {len(content):>12,} bytes  sha256 ok")
     typer.echo(f"release {release.version} in {release.directory} is what was sealed")

@@ -75,6 +75,8 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # At level debug it logs hosts and signatures.
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
 
 class Metrics:
@@ -97,6 +99,12 @@ class Metrics:
         self.conversations = self._counter("conversations_scored", "Conversations scored.")
         self.turns = self._counter("turns_scored", "Turns of the conversations scored.")
         self.tokens = self._counter("tokens_scored", "Tokens of the conversations scored.")
+        self.alerts = self._counter("alerts", "Alerts of live calls, by what became of them.", "category", "state")
+        self.sockets_closed = self._counter("sockets_closed", "Sockets that ended, by close code.", "code")
+        self.frames = self._counter("frames", "Frames of sockets.", "direction", "type")
+        self.webhook_attempts = self._counter(
+            "webhook_attempts", "Attempts to send messages to webhooks, by what came of them.", "event", "outcome"
+        )
         self.model_failures = self._counter("model_failures", "Forward passes that raised or gave no finite numbers.")
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:

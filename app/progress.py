@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _Pace(ProgressColumn):
+    """Conversations a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        """Empty before it is known."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
 class Bar:
@@ -17,7 +26,7 @@ class Bar:
         self._total = total
         self._progress: Progress | None = None
         if sys.stderr.isatty():
-            columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), _Pace(), TimeRemainingColumn())
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
             self._task = self._progress.add_task("scoring", total=total)
 

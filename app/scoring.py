@@ -12,6 +12,7 @@ from app.build import Service
 from app.core.conversation import Conversation, Role
 from app.core.errors import SoftsellError, UnreadableTranscript
 from app.core.scores import ConversationScore
+from app.journal import Journal
 from app.report import visible
 from app.sources import Place, Source, sources
 from app.transcripts.guess import guess
@@ -74,10 +75,23 @@ def _of(source: Source, roles: Mapping[str, Role], only: str) -> Iterator[Item]:
         yield Item(where, UnreadableTranscript(f"cannot be read to its end ({error.strerror}); try again"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An item on its way to a score."""
+
+    number: int
+    item: Item
+    outcome: Future[ConversationScore | Exception]
+    is_known: bool = False
+
+
 def scored(
-    service: Service, workers: int, items: Iterable[Item], *, evidence: bool
+    service: Service, workers: int, items: Iterable[Item], *, evidence: bool, journal: Journal | None = None
 ) -> Generator[tuple[Item, ConversationScore | Exception], None, None]:
-    """Each item with its score or its error, in order, `workers` at a time; `items` is read a little ahead."""
+    """Each item with its score or its error, in order, `workers` at a time; `items` is read a little ahead.
+
+    What is in the journal is not scored again, and what is scored is noted there. Raises `JournalUnusable`.
+    """
 
     def one(item: Item) -> ConversationScore | Exception:
         if isinstance(item.outcome, Exception):
@@ -87,16 +101,32 @@ def scored(
         except SoftsellError as error:
             return error
 
+    def begin(number: int, item: Item) -> _Begun:
+        if journal is not None and isinstance(item.outcome, Conversation):
+            known = journal.known(number, item.outcome)
+            if known is not None:
+                done: Future[ConversationScore | Exception] = Future()
+                done.set_result(known)
+                return _Begun(number, item, done, is_known=True)
+        return _Begun(number, item, pool.submit(one, item))
+
+    def ended(begun: _Begun) -> tuple[Item, ConversationScore | Exception]:
+        outcome, sent = begun.outcome.result(), begun.item.outcome
+        if journal is not None and not (
+            begun.is_known or isinstance(outcome, Exception) or isinstance(sent, Exception)
+        ):
+            journal.add(begun.number, sent, outcome)
+        return begun.item, outcome
+
     pool = ThreadPoolExecutor(workers)
-    begun: deque[tuple[Item, Future[ConversationScore | Exception]]] = deque()
+    begun: deque[_Begun] = deque()
     try:
-        for item in items:
-            begun.append((item, pool.submit(one, item)))
-            while begun and (len(begun) >= _AHEAD * workers or begun[0][1].done()):
-                first, outcome = begun.popleft()
-                yield first, outcome.result()
-        for first, outcome in begun:
-            yield first, outcome.result()
+        for number, item in enumerate(items):
+            begun.append(begin(number, item))
+            while begun and (len(begun) >= _AHEAD * workers or begun[0].outcome.done()):
+                yield ended(begun.popleft())
+        while begun:
+            yield ended(begun.popleft())
     finally:
         # Whoever closes this early, by Ctrl-C or a closed pipe, does not wait for what is still queued.
         pool.shutdown(cancel_futures=True)

@@ -26,6 +26,6 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(cli, arguments, input=stdin, catch_exceptions=False)
 
 
-def start(arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    code = "from app.cli import main; main()"
+def start(arguments: Sequence[str], prelude: str = "", **options: Any) -> subprocess.Popen[bytes]:
+    code = f"{prelude}\nfrom app.cli import main; main()"
     return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, **options)

@@ -11,12 +11,22 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import settings
 
+from app.store.database import Database
 from tests.commands import CALL
+from tests.databases import new_database, postgresql_server
 from tests.serving import Opened, Served, conversation, open_client
 
 # Machines that run tests are shared: how long one example takes says nothing.
 settings.register_profile("softsell", deadline=None)
 settings.load_profile("softsell")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test stores anything in the folder of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +75,28 @@ def call(tmp_path: Path) -> str:
     path = tmp_path / "call.txt"
     path.write_text(CALL, encoding="utf-8")
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own, as a URL without a database's name."""
+    with postgresql_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Each kind of database, empty: a test that takes this runs once for each."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'softsell.db'}"
+        return
+    with new_database(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Each kind of database, with its tables made at the first use."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

@@ -381,3 +381,15 @@ def test_a_closed_pipe_ends_the_run_quietly(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.wait(timeout=30) == 1
         assert process.stderr.read() == b""
+
+
+def test_redact_masks_what_is_written_and_keeps_scores(tmp_path: Path) -> None:
+    call = tmp_path / "call.txt"
+    call.write_text("Agent: It is guaranteed, Karen Holt. Ring 07700 900123.\nCustomer: I need it.\n")
+    plain, masked = run("score", str(call), "--json"), run("score", str(call), "--json", "--redact")
+    (before,), (after,) = answers(plain), answers(masked)
+    assert after["mis_selling"] == before["mis_selling"]
+    assert after["redaction"]["name"] == after["redaction"]["phone"] == 1
+    report = run("score", str(call), "--redact").stdout
+    assert "It is [guaranteed]{exaggeration 0.98}, [NAME]. Ring [PHONE]." in report
+    assert "Karen" not in report + masked.stdout

@@ -17,7 +17,7 @@ from app.model.release import newest_release, open_release
 from app.settings import MODELS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-VERSION = "0.2.0"
+VERSION = "0.2.1"
 
 
 @app.command("corpus-check")
@@ -57,6 +57,18 @@ def all_() -> None:
 
     full = recipe.FULL
     release = chain.run(splits.read(corpus.load()), full, f"{full.name}-{VERSION}", MODELS)
+    typer.echo(f"sealed {release}")
+
+
+@app.command("re-export")
+def re_export_(
+    directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
+) -> None:
+    """Build the graph of a release's weights anew, seal that as a new release, and evaluate it."""
+    from training import chain, corpus, recipe, splits
+
+    source = directory or newest_release(MODELS)
+    release = chain.re_export(source, f"{recipe.FULL.name}-{VERSION}", splits.read(corpus.load()), MODELS)
     typer.echo(f"sealed {release}")
 
 
@@ -183,6 +195,24 @@ def trials_(
         few = sample(test, conversations, "few")
         results = trials.measure(bench, few, trials.Sizes.small(conversations))
     typer.echo(trials_report.render(results))
+
+
+@app.command("privacy")
+def privacy_(
+    directory: Annotated[Path | None, typer.Argument(help="A release; the newest if not given.")] = None,
+    no_scores: Annotated[bool, typer.Option("--no-scores", help="Score nothing, and write nothing.")] = False,
+) -> None:
+    """How much of seeded identifiers is masked, and whether scores change by it; write privacy.json and PRIVACY.md."""
+    from app.settings import Settings
+    from training import corpus, privacy, privacy_report, splits
+    from training.rescoring import bench_of
+
+    test = splits.read(corpus.load())["test"]
+    bench = None if no_scores else bench_of(Settings.model_validate({}), directory)
+    results = privacy.measure(bench, test)
+    if bench is not None:
+        privacy_report.write(results)
+    typer.echo(privacy_report.render(results))
 
 
 def main() -> None:

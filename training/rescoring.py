@@ -21,8 +21,8 @@ from app.core.classifier import Classifier, Encoded, Memory, Output, Window
 from app.core.conversation import Role
 from app.core.labels import MIS_SELLING, names
 from app.core.scores import ConversationScore
-from app.core.turn_scores import TurnScore
 from app.core.text import clean
+from app.core.turn_scores import TurnScore
 from app.engine.scorer import Scorer
 from app.model.release import newest_release, open_release
 from app.model.replay import joined

@@ -86,7 +86,7 @@ def measure(conversations: Sequence[LabelledConversation]) -> Mapping[str, float
         labels = dict(zip(_SIDES, rng.sample(["A", "B"], 2), strict=True))
         plain = conversation.plain()
         hidden = replace(
-            plain, turns=tuple(replace(turn, role=Role.UNKNOWN, speaker=labels[turn.role]) for turn in plain.turns)
+            plain, turns=tuple(turn._replace(role=Role.UNKNOWN, speaker=labels[turn.role]) for turn in plain.turns)
         )
         found = {speaker.label: speaker for speaker in assign(hidden, {}, guess)[1]}
         if any(speaker.basis is not Basis.GUESS for speaker in found.values()):

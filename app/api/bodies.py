@@ -130,3 +130,31 @@ class DocumentRoute(APIRoute):
             return await handle(document)
 
         return handle_document
+
+
+class _JsonRequest(Request):
+    """A request whose body is read strictly."""
+
+    async def json(self) -> Any:
+        """The body, see `read_json`."""
+        return read_json(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """A route that takes JSON alone, or nothing: any other media type is answered with 415."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind the check of the media type."""
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            document = _JsonRequest(request.scope, request.receive)
+            if self.body_field is not None:
+                if media_type(request) != JSON:
+                    raise Refused(415, f"send JSON, as {JSON}")
+                if not await document.body():
+                    # FastAPI asks for no JSON where there is no body.
+                    read_json(b"")
+            return await handle(document)
+
+        return handle_json

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the bounds on a connection that it lacks.
+"""uvicorn's HTTP and WebSocket protocols with the bounds on a connection that they lack.
 
 uvicorn waits for ever for the rest of a request's header, takes headers of any size, and keeps a
 connection whose other end does not read. No ASGI layer can help, since none is called before the
@@ -14,6 +14,8 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.api import problems
 
@@ -21,6 +23,10 @@ HEADER_TIMEOUT_S = 10.0
 MAX_HEADER_BYTES = 65_536
 # How long a closing connection may take to have its answer read.
 CLOSING_TIMEOUT_S = 10.0
+# How long the other end of a WebSocket may leave unread what it was sent.
+UNREAD_TIMEOUT_S = 10.0
+# RFC 6455, section 7.4.1.
+_POLICY_VIOLATION = 1008
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -98,3 +104,34 @@ class BoundedProtocol(HttpToolsProtocol):
         head += [name + b": " + value for name, value in answer.raw_headers]
         self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
         self._close()
+
+
+class BoundedWebSocket(WebSocketsSansIOProtocol):
+    """Cuts off whoever does not read, and does not wait for a close that nobody takes in."""
+
+    async def send(self, message: Any) -> None:
+        """Send what the application gives. Raises `ClientDisconnected` if the other end has gone, or does not read."""
+        try:
+            async with asyncio.timeout(UNREAD_TIMEOUT_S):
+                await self.writable.wait()
+        except TimeoutError:
+            self._cut_off()
+            raise ClientDisconnected from None
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            # uvicorn would log a refusal as a failure of the application.
+            self.handshake_complete = True
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The application is done: what is unsent some time later is not sent."""
+        super().on_task_complete(task)
+        self.loop.call_later(CLOSING_TIMEOUT_S, self.transport.abort)
+
+    def _cut_off(self) -> None:
+        self.stop_keepalive()
+        if not self.close_sent and self.handshake_complete:
+            self.conn.send_close(_POLICY_VIOLATION, "what was sent was not read in time")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": _POLICY_VIOLATION})
+        self.transport.close()

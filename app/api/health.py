@@ -9,12 +9,22 @@ from pydantic import BaseModel, Field
 
 from app.api import problems
 from app.api.runtime import Runtime
+from app.core.errors import StoreUnavailable
 
 
 class Status(BaseModel):
     """A probe's answer."""
 
     status: str = Field(description="ok; anything else is a problem document.")
+
+
+class Readiness(Status):
+    """Whether it can score, and store."""
+
+    store: str = Field(
+        description="ok, also while nothing is stored; else what is wrong and what to do. It scores nevertheless, "
+        "and answers 503 to whoever asks to store."
+    )
 
 
 def router(runtime: Runtime) -> APIRouter:
@@ -28,10 +38,17 @@ def router(runtime: Runtime) -> APIRouter:
         return Status(status="ok")
 
     @routes.get("/readyz", operation_id="readyz", summary="Can it score?", responses=problems.declared(503))
-    async def readyz() -> Status:
-        """Ok if the release is open and a forward pass has just succeeded."""
+    async def readyz() -> Readiness:
+        """Ok if the release is open and a forward pass has just succeeded; `store` names what does not work there.
+
+        A store that fails takes no server out of service, since scores need none; watch `softsell_store_works`.
+        """
         await runtime.check_ready()
-        return Status(status="ok")
+        try:
+            await runtime.keeper.check()
+        except StoreUnavailable as error:
+            return Readiness(status="ok", store=f"{error.code}: {error}")
+        return Readiness(status="ok", store="ok")
 
     @routes.get(
         "/metrics",

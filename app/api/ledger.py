@@ -95,5 +95,7 @@ class Ledger:
             "status": status,
             "duration_ms": round(duration_s * 1000, 1),
         }
+        if (caller := scope["state"].get("caller")) and caller.key_id:
+            fields["key"] = caller.key_id
         level = logging.ERROR if failure else logging.INFO
         logger.log(level, "request", extra={"fields": fields}, exc_info=failure)

@@ -127,9 +127,6 @@ class _Schemas:
         more = schema.get("additionalProperties")
         if isinstance(more, dict):
             schema["additionalProperties"] = self.convert(more, f"{place}{{}}")
-            # Of a map, pydantic states the number of entries as a length.
-            if "maxLength" in schema:
-                schema["maxProperties"] = schema.pop("maxLength")
 
 
 def _unknown_map(schema: Json | bool) -> bool:
@@ -157,8 +154,13 @@ def _operation(sent: Json, schemas: _Schemas) -> Json:
     made = {key: value for key, value in sent.items() if key not in ("parameters", "requestBody", "responses")}
     place = made["operationId"]
     _shorten(made)
-    if "parameters" in sent:
-        made["parameters"] = [_parameter(parameter, schemas, place) for parameter in sent["parameters"]]
+    if "security" in sent:
+        # Scopes are named for OAuth alone, here.
+        ways = {name: None for way in sent["security"] for name in way}
+        made["security"] = [{name: []} for name in ways]
+    # Headers have names that are none in Apex, and each may be left out.
+    if parameters := [parameter for parameter in sent.get("parameters", ()) if parameter["in"] != "header"]:
+        made["parameters"] = [_parameter(parameter, schemas, place) for parameter in parameters]
     if "requestBody" in sent:
         made["requestBody"] = {
             **sent["requestBody"],
@@ -225,4 +227,7 @@ def downgraded(document: Json) -> Json:
         made[name]["nullable"] = True
     info = dict(document["info"])
     _shorten(info)
-    return {"openapi": VERSION, "info": info, "paths": paths, "components": {"schemas": _reached(paths, made)}}
+    components: Json = {"schemas": _reached(paths, made)}
+    if "securitySchemes" in document["components"]:
+        components["securitySchemes"] = document["components"]["securitySchemes"]
+    return {"openapi": VERSION, "info": info, "paths": paths, "components": components}

@@ -26,11 +26,14 @@ from app.core.errors import (
     ModelFailed,
     Overloaded,
     SoftsellError,
+    StoreUnavailable,
     UnreadableTranscript,
 )
+from app.store.webhooks import InvalidWebhook
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
+_WITH_A_WAIT = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 _TYPE = "urn:softsell:problem:"
 # A longer name is no slip of the pen for one of softsell's.
 _LONGEST_SLIP = 40
@@ -58,6 +61,32 @@ class NotReady(SoftsellError):
     code = "not_ready"
 
 
+class KeyRefused(SoftsellError):
+    """No key came, or one that is not valid, or not any longer."""
+
+    code = "key_refused"
+
+
+class ScopeMissing(SoftsellError):
+    """The key is valid, but not for this."""
+
+    code = "scope_missing"
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class RateLimited(SoftsellError):
+    """The key has used up what it may use in a minute; there is more after `retry_after_s` seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class Row(NamedTuple):
     """How an error is told over HTTP."""
 
@@ -70,8 +99,13 @@ TABLE: Mapping[type[SoftsellError], Row] = {
     LimitExceeded: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "The conversation exceeds a limit"),
     InvalidConversation: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "The conversation is not valid"),
     UnreadableTranscript: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "The transcript cannot be read"),
+    InvalidWebhook: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "The webhook cannot be as asked for"),
+    KeyRefused: Row(HTTPStatus.UNAUTHORIZED, "A valid key is needed"),
+    ScopeMissing: Row(HTTPStatus.FORBIDDEN, "The key does not allow this"),
+    RateLimited: Row(HTTPStatus.TOO_MANY_REQUESTS, "The key's rate is used up"),
     Overloaded: Row(HTTPStatus.SERVICE_UNAVAILABLE, "The server is busy"),
     NotReady: Row(HTTPStatus.SERVICE_UNAVAILABLE, "The server is not ready"),
+    StoreUnavailable: Row(HTTPStatus.SERVICE_UNAVAILABLE, "The store does not work"),
     InvalidRelease: Row(HTTPStatus.SERVICE_UNAVAILABLE, "The model release cannot be used"),
     DeadlineExceeded: Row(HTTPStatus.GATEWAY_TIMEOUT, "The conversation was not scored in time"),
     ModelFailed: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "The model failed"),
@@ -83,9 +117,13 @@ _BY_STATUS: Mapping[int, tuple[str, str, str]] = {
     400: ("invalid_body", "The body cannot be read", "send a valid JSON document"),
     404: ("not_found", "There is nothing at this address", "see /docs for the addresses"),
     405: ("method_not_allowed", "This address takes another method", "see the Allow header"),
+    406: ("not_acceptable", "The answer is not to be had in this form", "ask for another form"),
+    409: ("conflict", "The request does not fit what is there at present", "see detail"),
     408: ("body_timeout", "The body did not arrive in time", "send the request again"),
     413: ("body_too_large", "The body is too large", "send a smaller body"),
     415: ("unsupported_media_type", "The body is of a kind not read here", "send application/json, not compressed"),
+    410: ("gone", "What was here is no longer", "see detail"),
+    416: ("range_not_satisfiable", "There is nothing in this range", "ask for a range within the file"),
     422: ("invalid_request", "The request is not valid", "see errors"),
     431: ("header_too_large", "The header is too large", "send fewer or shorter header fields"),
     500: ("internal_error", "Something in softsell failed", "try again; if it persists, report the request_id"),
@@ -111,6 +149,9 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(
         description="For an invalid request, at most 20 things to put right.", max_length=MOST_ERRORS
     )
+    retry_after_s: int | None = Field(
+        default=None, description="Where trying again helps: seconds to wait before, as in the Retry-After header."
+    )
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -121,7 +162,7 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
         titles = [_BY_STATUS[status][1]] if status in _BY_STATUS else []
         titles += [row.title for row in TABLE.values() if row.status == status]
         found[status] = {"description": ", or: ".join(titles), "content": content}
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if status in _WITH_A_WAIT:
             found[status]["headers"] = {
                 "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
             }
@@ -145,6 +186,7 @@ def response(
     title: str | None = None,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    retry_after_s: int | None = None,
 ) -> JSONResponse:
     """A problem as a response; what is left out comes from the status."""
     usual = _BY_STATUS.get(status) or (f"http_{status}", HTTPStatus(status).phrase, "see /docs")
@@ -157,8 +199,12 @@ def response(
         detail=detail or usual[2],
         request_id=request_id,
         errors=list(errors),
+        retry_after_s=retry_after_s,
     )
-    return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
+    if retry_after_s is not None:
+        headers = {**(headers or {}), "Retry-After": str(retry_after_s)}
+    # What there is no value for is left out, never null.
+    return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
 def _known_part(location: Iterable[int | str], fields: Fields) -> tuple[str, tuple[str, ...]]:
@@ -187,28 +233,46 @@ def field_error(error: Mapping[str, Any], fields: Fields) -> FieldError:
     return FieldError(pointer=pointer, detail=f"unknown field; {hint}")
 
 
-def of_error(request_id: str, error: SoftsellError) -> JSONResponse:
-    """The problem of one of softsell's own errors."""
+def of_error(request_id: str, error: SoftsellError, turns: str = "/conversation/turns") -> JSONResponse:
+    """The problem of one of softsell's own errors; `turns` points to the turns in the request."""
     row = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
-    wait_s = error.retry_after_s if isinstance(error, Overloaded) else 1
-    headers = {"Retry-After": str(wait_s)} if row.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    wait_s = error.retry_after_s if isinstance(error, Overloaded | RateLimited) else 1
+    waiting_s = wait_s if row.status in _WITH_A_WAIT else None
     turn = error.turn if isinstance(error, InvalidConversation) else None
-    errors = [] if turn is None else [FieldError(pointer=f"/conversation/turns/{turn}/text", detail=str(error))]
+    errors = [] if turn is None else [FieldError(pointer=f"{turns}/{turn}/text", detail=str(error))]
     return response(
-        request_id, row.status, str(error), code=error.code, title=row.title, errors=errors, headers=headers
+        request_id,
+        row.status,
+        str(error),
+        code=error.code,
+        title=row.title,
+        errors=errors,
+        retry_after_s=waiting_s,
     )
+
+
+class Invalid(NamedTuple):
+    """What does not fit the schema, as it is told."""
+
+    code: str
+    detail: str
+    errors: list[FieldError]
+
+
+def told_invalid(found: Sequence[Mapping[str, Any]], fields: Fields) -> Invalid:
+    """How pydantic's errors of one request are told."""
+    errors = [field_error(item, fields) for item in found[:MOST_ERRORS]]
+    surplus = f"; the first {MOST_ERRORS} of {len(found)} are listed" if len(found) > MOST_ERRORS else ""
+    if all(item["type"] in _SIZE_ERRORS for item in found):
+        return Invalid(LimitExceeded.code, f"send less; errors says where and how much{surplus}", errors)
+    return Invalid(_BY_STATUS[422][0], f"put right what errors names{surplus}", errors)
 
 
 def of_validation(request_id: str, error: RequestValidationError, fields: Fields) -> JSONResponse:
     """The problem of a request that does not fit the schema."""
-    found = error.errors()
-    errors = [field_error(item, fields) for item in found[:MOST_ERRORS]]
-    surplus = f"; the first {MOST_ERRORS} of {len(found)} are listed" if len(found) > MOST_ERRORS else ""
-    if all(item["type"] in _SIZE_ERRORS for item in found):
-        row = TABLE[LimitExceeded]
-        detail = f"send less; errors says where and how much{surplus}"
-        return response(request_id, row.status, detail, code=LimitExceeded.code, title=row.title, errors=errors)
-    return response(request_id, 422, f"put right what errors names{surplus}", errors=errors)
+    told = told_invalid(error.errors(), fields)
+    title = TABLE[LimitExceeded].title if told.code == LimitExceeded.code else None
+    return response(request_id, 422, told.detail, code=told.code, title=title, errors=told.errors)
 
 
 def request_id_of(request: Request) -> str:

@@ -52,7 +52,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                         "end_ms": 7000,
                     },
                 ],
-                "metadata": {"agent": "a-9", "product": "savings plan"},
+                "metadata": {"agent_id": "a-9", "customer_id": "k-4", "product": "savings plan"},
             },
             "options": {"evidence": True, "turns": True},
         },
@@ -85,12 +85,30 @@ class Strict(BaseModel):
 
 
 class Options(Strict):
-    """What the answer holds."""
+    """What the answer holds, and whether anything is kept."""
 
     evidence: StrictBool = Field(default=True, description="Whether to name the words that show each label.")
     turns: StrictBool = Field(
         default=True, description="Whether to answer with each turn's score, or with the whole only."
     )
+    redact: StrictBool = Field(
+        default=False,
+        description="Whether to mask names, numbers, e-mail and postal addresses in all that is answered and stored. "
+        "Scores stay the same: they are made of the words as sent. Offsets go on counting in the text as sent; in a "
+        "stored conversation they count in its masked text.",
+    )
+    store: StrictBool = Field(
+        default=False,
+        description="Whether to store the answer without any words, by `conversation.id`, in place of one stored "
+        "before; metadata `customer_id` and `agent_id` are stored with it. Else nothing is.",
+    )
+    store_text: StrictBool = Field(default=False, description="Whether to store what was said as well.")
+
+    @model_validator(mode="after")
+    def _text_with_its_answer(self) -> "Options":
+        if self.store_text and not self.store:
+            raise PydanticCustomError("store_text_alone", "`store_text` needs `store`; send both or neither")
+        return self
 
 
 class ScoreBody(Strict):
@@ -108,7 +126,9 @@ class ScoreBody(Strict):
         description="Who is who in the transcript, where it does not say: a speaker's label, channel number or "
         "domain, and the role.",
     )
-    options: Options = Field(default_factory=Options, description="What the answer holds; everything if left out.")
+    options: Options = Field(
+        default_factory=Options, description="What the answer holds, everything if left out, and whether to keep it."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "ScoreBody":
@@ -133,8 +153,8 @@ class ScoreBody(Strict):
         return Conversation(tuple(turns), sent.id, sent.channel, sent.metadata)
 
 
-def score_request(limits: Limits) -> type[ScoreBody]:
-    """The request model with the bounds of a server."""
+def turn_body(limits: Limits) -> type[Strict]:
+    """The model of a turn with the bounds of a server."""
     short = Annotated[StrictStr, Field(max_length=limits.max_id_characters)]
     id_ = Annotated[short, Field(min_length=1)]
     long = Annotated[
@@ -143,13 +163,6 @@ def score_request(limits: Limits) -> type[ScoreBody]:
         AfterValidator(_visible),
     ]
     instant = Annotated[StrictInt, Field(ge=0, le=_LARGEST_MS)]
-
-    def few(metadata: Any) -> Any:
-        if isinstance(metadata, dict) and len(metadata) > limits.max_metadata_entries:
-            raise PydanticCustomError(
-                "too_long", f"has {len(metadata)} entries; the limit is {limits.max_metadata_entries}"
-            )
-        return metadata
 
     class TurnBody(Strict):
         """One uninterrupted utterance or message."""
@@ -167,7 +180,24 @@ def score_request(limits: Limits) -> type[ScoreBody]:
                 raise PydanticCustomError("times_out_of_order", "end_ms is before start_ms")
             return self
 
-    def distinct(turns: list[TurnBody]) -> list[TurnBody]:
+    return TurnBody
+
+
+def score_request(limits: Limits) -> type[ScoreBody]:
+    """The request model with the bounds of a server."""
+    short = Annotated[StrictStr, Field(max_length=limits.max_id_characters)]
+    id_ = Annotated[short, Field(min_length=1)]
+
+    def few(metadata: Any) -> Any:
+        if isinstance(metadata, dict) and len(metadata) > limits.max_metadata_entries:
+            raise PydanticCustomError(
+                "too_long", f"has {len(metadata)} entries; the limit is {limits.max_metadata_entries}"
+            )
+        return metadata
+
+    turn = turn_body(limits)
+
+    def distinct(turns: list[Any]) -> list[Any]:
         first_with: dict[str, int] = {}
         for index, turn in enumerate(turns):
             if turn.id is not None and first_with.setdefault(turn.id, index) != index:
@@ -180,13 +210,15 @@ def score_request(limits: Limits) -> type[ScoreBody]:
 
         id: short | None = Field(None, description="Your id of the conversation; repeated in the answer.")
         channel: Channel | None = Field(None, description="voice for a transcript of speech, chat for typed text.")
-        turns: Annotated[list[TurnBody], Field(min_length=1, max_length=limits.max_turns), AfterValidator(distinct)] = (
+        turns: Annotated[list[turn], Field(min_length=1, max_length=limits.max_turns), AfterValidator(distinct)] = (  # type: ignore[valid-type]
             Field(
                 description=f"All turns, oldest first; at most {limits.max_conversation_characters} characters of text."
             )
         )
-        metadata: Annotated[dict[id_, short], BeforeValidator(few), Field(max_length=limits.max_metadata_entries)] = (
-            Field(default_factory=dict, description="Your own names and values; neither scored nor logged.")
+        metadata: Annotated[dict[id_, short], BeforeValidator(few)] = Field(
+            default_factory=dict,
+            description="Your own names and values; neither scored nor logged.",
+            json_schema_extra={"maxProperties": limits.max_metadata_entries},
         )
 
     class ScoreRequest(ScoreBody):
@@ -207,6 +239,7 @@ def field_names(model: type[BaseModel]) -> dict[tuple[str, ...], tuple[str, ...]
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def look(part: dict[str, Any], place: tuple[str, ...]) -> None:
+        part = next((form for form in part.get("anyOf", ()) if form.get("type") != "null"), part)
         part = part.get("items", part)
         if "$ref" in part:
             part = schema["$defs"][part["$ref"].rpartition("/")[2]]

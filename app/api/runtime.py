@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from app.api.keeping import Keeper
+from app.api.keyring import Keyring
 from app.api.problems import NotReady
+from app.api.tenant import Caller
+from app.api.tickets import Tickets
 from app.build import Service, build
 from app.core.conversation import Conversation, Role, Turn
 from app.core.errors import InvalidRelease, SoftsellError
@@ -17,6 +21,7 @@ from app.core.scores import ConversationScore
 from app.engine.batcher import Batcher
 from app.observe import LOGGER, Metrics
 from app.settings import Settings
+from app.store.keys import Keys
 
 # A forward that succeeded this recently is as good as a new one.
 FRESH_S = 10.0
@@ -36,6 +41,10 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self.keeper = Keeper(settings, self.metrics)
+        # None where nobody is asked for a key.
+        self.keyring = Keyring(Keys(self.keeper.database), self.keeper) if settings.keys_required else None
+        self.tickets = Tickets()
         self.failure: SoftsellError | None = None
         self.hangs = False
         self._service: Service | None = None
@@ -49,6 +58,9 @@ class Runtime:
     def start(self) -> None:
         """Begin to open the release; returns at once."""
         self._opening = asyncio.create_task(self._open())
+        self.keeper.start()
+        if self.keyring is not None:
+            self.keyring.start()
 
     async def close(self) -> None:
         """Finish what is being scored. `hangs` is true if a forward does not end, so that only an exit helps."""
@@ -58,6 +70,9 @@ class Runtime:
                 await asyncio.gather(task, return_exceptions=True)
         if self._batcher is not None:
             self.hangs = not await self._batcher.close(DRAIN_S)
+        if self.keyring is not None:
+            await self.keyring.close()
+        await self.keeper.close()
 
     @property
     def service(self) -> Service:
@@ -68,9 +83,27 @@ class Runtime:
             raise NotReady(loading if self.failure is None else "the model cannot be loaded; see the server's log")
         return self._service
 
-    async def score(self, conversation: Conversation, *, evidence: bool = True) -> ConversationScore:
-        """Score a caller's conversation; errors as of `Batcher.score`, or `NotReady`."""
-        score = await self._ready_batcher().score(conversation, evidence=evidence)
+    def charge(self, caller: Caller, turns: int) -> None:
+        """Count turns of a caller before they are scored. Raises what `Keyring.charge` raises."""
+        if self.keyring is not None and caller.key_id is not None:
+            self.keyring.charge(caller.key_id, turns)
+
+    async def score(
+        self,
+        conversation: Conversation,
+        *,
+        evidence: bool = True,
+        scope: str,
+        batch: bool = False,
+        goes_on: bool = False,
+    ) -> ConversationScore:
+        """Score a caller's conversation; see `Batcher.score`. Raises what it raises, or `NotReady`.
+
+        `scope` is that of `app.api.tenant`: what was scored for one key is not found for another.
+        """
+        score = await self._ready_batcher().score(
+            conversation, evidence=evidence, scope=scope, batch=batch, goes_on=goes_on
+        )
         self.metrics.conversations.inc()
         self.metrics.turns.inc(len(conversation.turns))
         self.metrics.tokens.inc(score.tokens)

@@ -7,6 +7,8 @@ against `app.core.labels`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -14,7 +16,10 @@ from pydantic import BaseModel, Field
 from app.core.calibration import Band
 from app.core.conversation import Conversation, Role
 from app.core.labels import EMPATHY_DIMENSIONS, TURN_LABELS
-from app.core.scores import ConversationScore, TurnScore
+from app.core.scores import ConversationScore
+from app.core.turn_scores import TurnScore
+from app.privacy.kinds import Kind
+from app.privacy.masks import Redaction
 from app.transcripts.intake import Taken
 from app.transcripts.reader import LeftOut
 from app.transcripts.roles import Basis, Speaker
@@ -103,7 +108,10 @@ class MisSelling(BaseModel):
 
 
 class EvidenceSpan(BaseModel):
-    """Words of a turn that show a label: `text` is exactly the turn's text[start:end]."""
+    """Words of a turn that show a label: `text` is the turn's text[start:end], with masks if redaction is asked for.
+
+    A mask is never cut, so `text` may then reach further than the offsets, which count in the text that was sent.
+    """
 
     label: str = Field(description="A label of /v1/labels.")
     start: int = Field(ge=0, description="First character, counted in Unicode code points.")
@@ -183,10 +191,22 @@ class Usage(BaseModel):
     tokens: int = Field(description="Tokens that the model read, each counted once.")
 
 
+class RedactionCounts(BaseModel):
+    """How many identifiers of each kind were masked in the turns' texts."""
+
+    email: int = Field(description="`[EMAIL]`: e-mail addresses.")
+    card: int = Field(description="`[CARD]`: card numbers, or parts of them.")
+    date_of_birth: int = Field(description="`[DATE_OF_BIRTH]`: dates of birth.")
+    phone: int = Field(description="`[PHONE]`: telephone numbers.")
+    address: int = Field(description="`[ADDRESS]`: houses with their streets, flats, boxes and postcodes.")
+    number: int = Field(description="`[NUMBER]`: numbers of accounts, policies, orders, papers and the like.")
+    name: int = Field(description="`[NAME]`: names of people.")
+
+
 class ScoreAnswer(BaseModel):
     """The score of a conversation."""
 
-    conversation_id: str | None = Field(description="As sent; null if none was.")
+    conversation_id: str | None = Field(description="As sent; null if none was, unless it is stored.")
     model_version: str = Field(description="The release that answers; another one may score differently.")
     label_set_version: str = Field(description="The version of the definitions at /v1/labels.")
     mis_selling: MisSelling | None = Field(description="Null where the agent cannot be judged; see abstained.")
@@ -198,10 +218,27 @@ class ScoreAnswer(BaseModel):
     abstained: list[Abstained] = Field(description="What is null here, and why.")
     usage: Usage = Field(description="Turns and tokens that went into this answer.")
     source: Source | None = Field(description="How the transcript was read; null for a conversation.")
+    redaction: RedactionCounts | None = Field(
+        default=None, description="What was masked; null unless options.redact asked for it."
+    )
+    stored: bool = Field(default=False, description="Whether this answer is stored, as options.store asked.")
+    expires_at: datetime | None = Field(default=None, description="When it is deleted; null if it is not stored.")
 
 
 def _rounded(table: Any) -> dict[str, float]:
     return {name: round(value, _DIGITS) for name, value in table.items()}
+
+
+def redaction_counts(redaction: Redaction | None) -> RedactionCounts | None:
+    """The wire form of how much was masked; `None` where nothing was asked to be."""
+    return RedactionCounts(**{kind.value: redaction.counts.get(kind, 0) for kind in Kind}) if redaction else None
+
+
+def masked_speakers(speakers: Sequence[Speaker], redaction: Redaction | None) -> tuple[Speaker, ...]:
+    """The speakers with masks in place of names, where redaction is asked for."""
+    if redaction is None:
+        return tuple(speakers)
+    return tuple(replace(speaker, label=redaction.speaker(speaker.label)) for speaker in speakers)
 
 
 def _speaker_answer(speaker: Speaker) -> SpeakerAnswer:
@@ -217,18 +254,18 @@ def left_out_answers(left_out: Sequence[LeftOut]) -> list[LeftOutAnswer]:
     return [LeftOutAnswer(where=item.where, reason=item.reason) for item in left_out[:MOST_LEFT_OUT]]
 
 
-def _source_of(taken: Taken, categories: Sequence[str]) -> Source:
+def _source_of(taken: Taken, categories: Sequence[str], redaction: Redaction | None) -> Source:
     """The wire form of how a transcript was read."""
     return Source(
         format=taken.format,
-        speakers=[_speaker_answer(speaker) for speaker in taken.speakers],
+        speakers=[_speaker_answer(speaker) for speaker in masked_speakers(taken.speakers, redaction)],
         left_out=left_out_answers(taken.left_out),
         categories=list(categories),
     )
 
 
-def turn_answer(id_: str, text: str, score: TurnScore) -> TurnAnswer:
-    """The wire form of a turn's score."""
+def turn_answer(id_: str, text: str, score: TurnScore, redaction: Redaction | None = None) -> TurnAnswer:
+    """The wire form of a turn's score; with the redaction of its conversation, its words are masked."""
     categories, empathy, practice, signals = (
         _rounded(table) if table else None for table in (score.categories, score.empathy, score.practice, score.signals)
     )
@@ -246,7 +283,9 @@ def turn_answer(id_: str, text: str, score: TurnScore) -> TurnAnswer:
                 label=span.label,
                 start=span.start,
                 end=span.end,
-                text=text[span.start : span.end],
+                text=redaction.evidence_text(score.turn, span.start, span.end)
+                if redaction
+                else text[span.start : span.end],
                 score=round(span.score, _DIGITS),
             )
             for span in score.evidence
@@ -262,8 +301,9 @@ def score_answer(
     label_set_version: str,
     turns: bool,
     taken: Taken | None = None,
+    redaction: Redaction | None = None,
 ) -> ScoreAnswer:
-    """The wire form of a conversation's score."""
+    """The wire form of a conversation's score; with a redaction of the same conversation, its words are masked."""
     scored = score.risk is not None and score.band is not None and score.empathy_score is not None
     return ScoreAnswer(
         conversation_id=conversation.id,
@@ -280,12 +320,16 @@ def score_answer(
         practice=Practice(**_rounded(score.practice)) if scored else None,
         signals=Signals(**_rounded(score.signals)) if score.signals else None,
         turns=[
-            turn_answer(turn.id, turn.text, part) for turn, part in zip(conversation.turns, score.turns, strict=True)
+            turn_answer(turn.id, turn.text, part, redaction)
+            for turn, part in zip(conversation.turns, score.turns, strict=True)
         ]
         if turns
         else [],
         truncated=[],
         abstained=[Abstained(of=item.of, code=item.code, detail=item.detail) for item in score.abstained],
         usage=Usage(turns=len(conversation.turns), tokens=score.tokens),
-        source=_source_of(taken, conversation.source_categories) if taken else None,
+        source=_source_of(taken, (redaction.conversation if redaction else conversation).source_categories, redaction)
+        if taken
+        else None,
+        redaction=redaction_counts(redaction),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from itertools import islice
 from typing import Annotated, TypeVar
 
@@ -10,13 +11,16 @@ from starlette.requests import ClientDisconnect
 
 from app.api import problems
 from app.api.bodies import DocumentRoute
+from app.api.conversations import check_storable, to_store
 from app.api.requests import EXAMPLES, ScoreBody
 from app.api.runtime import Runtime
 from app.api.schemas import ScoreAnswer, score_answer
-from app.api.transcripts import FormatQuery, RolesQuery, checked_format
+from app.api.tenant import caller_of, scope_of, tenant_of
+from app.api.transcripts import FormatQuery, RedactQuery, RolesQuery, checked_format
 from app.core.conversation import Conversation, Role
 from app.core.errors import UnreadableTranscript
 from app.core.labels import LABEL_SET_VERSION
+from app.privacy.masks import redacted
 from app.transcripts.document import Document
 from app.transcripts.guess import guess
 from app.transcripts.intake import Taken, parse_roles, take, take_value
@@ -81,10 +85,12 @@ def router(runtime: Runtime, body: type[ScoreBody]) -> APIRouter:
         sent: Annotated[body, Body(openapi_examples=EXAMPLES)],  # type: ignore[valid-type]
         only: FormatQuery = AUTO,
         roles: RolesQuery = None,
+        redact: RedactQuery = False,
     ) -> ScoreAnswer:
         """Mis-selling risk with its categories and evidence, empathy, good practice and customer signals.
 
-        A transcript of another system may be sent as the body itself; `format` and `roles` then stand in the query.
+        A transcript of another system may be sent as the body itself; `format`, `roles` and `redact` then stand in
+        the query.
         """
         given: ScoreBody = sent
         taken = None
@@ -95,16 +101,34 @@ def router(runtime: Runtime, body: type[ScoreBody]) -> APIRouter:
             taken, conversation = await asyncio.to_thread(
                 transcribed, given, named, given.roles | parse_roles(roles or [])
             )
-        result = await unless_gone(request, runtime.score(conversation, evidence=given.options.evidence))
-        # A long call's answer takes long enough to write that others would notice.
-        return await asyncio.to_thread(
+        if given.options.store:
+            check_storable(conversation)
+        runtime.charge(caller_of(request), len(conversation.turns))
+        result = await unless_gone(
+            request, runtime.score(conversation, evidence=given.options.evidence, scope=scope_of(request))
+        )
+        written = partial(
             score_answer,
-            conversation,
-            result,
             model_version=runtime.service.model_version,
             label_set_version=LABEL_SET_VERSION,
             turns=given.options.turns,
             taken=taken,
         )
+        # A long call takes long enough to mask, and its answer to write, that others would notice.
+        redaction = await asyncio.to_thread(redacted, conversation) if redact or given.options.redact else None
+        answer = await asyncio.to_thread(written, conversation, result, redaction=redaction)
+        if not given.options.store:
+            return answer
+        kept = answer
+        if redaction:
+            # What is stored has the masked text alone, so its evidence counts in that.
+            conversation, masked = redaction.conversation, redaction.masked_score(result)
+            kept = await asyncio.to_thread(written, conversation, masked, redaction=redaction.settled())
+        stored, kept = await asyncio.to_thread(
+            to_store, conversation, kept, tenant_of(request), store_text=given.options.store_text
+        )
+        answer = answer.model_copy(update={"conversation_id": kept.conversation_id})
+        expires_at = await runtime.keeper.run(runtime.keeper.conversations.put, stored)
+        return answer.model_copy(update={"stored": True, "expires_at": expires_at})
 
     return routes

@@ -10,8 +10,10 @@ from types import FrameType
 import uvicorn
 
 from app.api.app import create_app
-from app.api.connections import BoundedProtocol
+from app.api.connections import BoundedProtocol, BoundedWebSocket
 from app.api.runtime import Runtime
+from app.build import keys_of
+from app.core.errors import SoftsellError
 from app.observe import LOGGER, configure_logging
 from app.settings import Settings
 
@@ -32,6 +34,32 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or self._runtime.failure is not None
 
 
+class NobodyAllowed(SoftsellError):
+    """Callers need a key, and there is none that is valid."""
+
+    code = "nobody_allowed"
+
+
+def _check_keys(settings: Settings) -> None:
+    """Say in the log who is let in. Raises `NobodyAllowed` if nobody could be, and `StoreUnavailable`."""
+    logger = logging.getLogger(LOGGER)
+    if not settings.keys_required:
+        logger.warning("callers need no key", extra={"fields": {"host": settings.host, "auth": settings.auth}})
+        return
+    keys = keys_of(settings)
+    try:
+        if not keys.any_valid():
+            why = "by SOFTSELL_AUTH=keys" if settings.auth == "keys" else f"on {settings.host}, which is not loopback,"
+            raise NobodyAllowed(
+                f"{why} callers need a key, and the store holds none that is valid; make one with "
+                "`softsell keys create NAME`, or listen on 127.0.0.1, or serve without keys by --no-auth "
+                "(SOFTSELL_AUTH=none) if something in front asks who calls"
+            )
+    finally:
+        keys.database.close()
+    logger.info("callers need a key", extra={"fields": {"host": settings.host, "auth": settings.auth}})
+
+
 def serve(settings: Settings) -> None:
     """Serve until told to stop; requests in flight are answered first.
 
@@ -39,10 +67,13 @@ def serve(settings: Settings) -> None:
     half-sent requests would lock everyone out. The engine bounds the work instead.
 
     Raises:
+        NobodyAllowed: if callers need a key and there is none; nothing listens then.
+        StoreUnavailable: if callers need a key and the store does not say whether there is one.
         InvalidRelease: if the release cannot be opened.
         ModelFailed: if it opens but cannot score.
     """
     configure_logging(settings.log_level)
+    _check_keys(settings)
     application = create_app(settings)
     runtime: Runtime = application.state.runtime
     config = uvicorn.Config(
@@ -50,6 +81,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         http=BoundedProtocol,
+        ws=BoundedWebSocket,
         loop="auto",
         lifespan="on",
         log_config=None,
@@ -58,6 +90,8 @@ def serve(settings: Settings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         ws_max_size=MAX_WEBSOCKET_BYTES,
+        # A window of each side and socket costs more memory than small frames gain.
+        ws_per_message_deflate=False,
     )
     server = _Server(config, runtime)
 

@@ -13,6 +13,7 @@ from app.api.openapi_3_0 import Json
 VERSION = "2.0"
 # A place for the firm's own host, which the connector's settings replace.
 HOST = "softsell.example.com"
+_KEY = "apiKey"
 _FROM, _TO = "#/components/schemas/", "#/definitions/"
 
 
@@ -80,6 +81,8 @@ def _operation(sent: Json) -> Json:
         )
     if parameters:
         made["parameters"] = parameters
+    if "security" in sent:
+        made["security"] = [way for way in sent["security"] if _KEY in way]
     produced: set[str] = set()
     made["responses"] = {}
     for status, answer in sent["responses"].items():
@@ -89,6 +92,12 @@ def _operation(sent: Json) -> Json:
             made["responses"][status]["schema"] = _schema(content["schema"])
     made["produces"] = sorted(produced)
     return made
+
+
+def _security_definitions(document: Json) -> Json:
+    """A key in a header is all of it that 2.0 has words for."""
+    schemes = document["components"].get("securitySchemes", {})
+    return {_KEY: schemes[_KEY]} if _KEY in schemes else {}
 
 
 def swagger(document: Json) -> Json:
@@ -105,5 +114,6 @@ def swagger(document: Json) -> Json:
             path: {method: _operation(operation) for method, operation in operations.items()}
             for path, operations in document["paths"].items()
         },
+        "securityDefinitions": _security_definitions(document),
         "definitions": {name: _schema(schema) for name, schema in document["components"]["schemas"].items()},
     }

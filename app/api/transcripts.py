@@ -9,10 +9,18 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from app.api import problems
-from app.api.schemas import LeftOutAnswer, Probability, left_out_answers
+from app.api.schemas import (
+    LeftOutAnswer,
+    Probability,
+    RedactionCounts,
+    left_out_answers,
+    masked_speakers,
+    redaction_counts,
+)
 from app.core.conversation import Channel, Conversation, Role
 from app.core.errors import InvalidConversation, UnreadableTranscript
 from app.core.text import redactions
+from app.privacy.masks import redacted
 from app.transcripts.document import Document
 from app.transcripts.guess import guess
 from app.transcripts.intake import Taken, parse_roles, take
@@ -27,6 +35,10 @@ RolesQuery = Annotated[
         description="Who is who, where the transcript does not say: `A=agent,B=customer`; a label, a channel number "
         "or a domain. May be repeated.",
     ),
+]
+
+RedactQuery = Annotated[
+    bool, Query(description="Whether to mask names, numbers, e-mail and postal addresses in the answer.")
 ]
 
 
@@ -61,6 +73,9 @@ class ParsedConversation(BaseModel):
     turns: list[ParsedTurn] = Field(description="In the order spoken.")
     metadata: dict[str, str] = Field(description="Some values of use to a reviewer.")
     categories: list[str] = Field(description="What the source itself had found, in its own words.")
+    redaction: RedactionCounts | None = Field(
+        default=None, description="What was masked of it; null unless `redact` asked for it."
+    )
 
 
 class RoleAnswer(BaseModel):
@@ -139,10 +154,12 @@ def _parsed(conversation: Conversation) -> ParsedConversation:
     )
 
 
-def _one(taken: Taken, conversation: Conversation) -> ParsedOne:
+def _one(taken: Taken, conversation: Conversation, *, redact: bool) -> ParsedOne:
+    redaction = redacted(conversation) if redact else None
+    parsed = _parsed(redaction.conversation if redaction else conversation)
     return ParsedOne(
-        conversation=_parsed(conversation),
-        roles=_roles(taken.speakers),
+        conversation=parsed.model_copy(update={"redaction": redaction_counts(redaction)}),
+        roles=_roles(masked_speakers(taken.speakers, redaction)),
         left_out=left_out_answers(taken.left_out),
         line=taken.line,
     )
@@ -155,14 +172,14 @@ def checked_format(name: str) -> str:
     return name
 
 
-def parse(body: bytes, only: str, roles: dict[str, Role]) -> ParseAnswer:
-    """The answer for a document. Raises `UnreadableTranscript` if no conversation of it can be read."""
+def parse(body: bytes, only: str, roles: dict[str, Role], *, redact: bool = False) -> ParseAnswer:
+    """The answer for a document, masked if asked for. Raises `UnreadableTranscript` if nothing of it can be read."""
     taken = list(take(Document.of(body), roles, only, guess))
     read = [(item, item.outcome) for item in taken if isinstance(item.outcome, Conversation)]
     failed = [(item.line, item.outcome) for item in taken if isinstance(item.outcome, UnreadableTranscript)]
     if not read:
         raise failed[0][1]
-    found = [_one(item, outcome) for item, outcome in read]
+    found = [_one(item, outcome, redact=redact) for item, outcome in read]
     only_one = found[0] if len(taken) == 1 else None
     return ParseAnswer(
         format=read[0][0].format,
@@ -185,10 +202,12 @@ def router() -> APIRouter:
         responses=problems.declared(400, 408, 413, 422, 500),
         openapi_extra={"requestBody": _BODY},
     )
-    async def parse_transcript(request: Request, only: FormatQuery = AUTO, roles: RolesQuery = None) -> ParseAnswer:
+    async def parse_transcript(
+        request: Request, only: FormatQuery = AUTO, roles: RolesQuery = None, redact: RedactQuery = False
+    ) -> ParseAnswer:
         """Turns, who speaks them and how that was found, and what was left out. Send the document as the body."""
         body = await request.body()
-        return await asyncio.to_thread(parse, body, checked_format(only), parse_roles(roles or []))
+        return await asyncio.to_thread(parse, body, checked_format(only), parse_roles(roles or []), redact=redact)
 
     return routes
 

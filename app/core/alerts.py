@@ -123,6 +123,7 @@ def continued(
         known: the states after the first turns, of the same history and policy.
         scores: all turns.
         finals: which of them are final.
+        policy: when to ring.
     """
     watches = list(known)
     state = watches[-1] if watches else Watch()

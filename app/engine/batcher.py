@@ -43,7 +43,8 @@ _BATCH_NICENESS = 10
 def give_way() -> None:
     """Lower this thread's priority, where the system has priorities of threads (Linux)."""
     with contextlib.suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BATCH_NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _BATCH_NICENESS)
 
 
 class Scores(Protocol):
@@ -91,7 +92,7 @@ class _Lane:
         self.queue: deque[_Ticket] = deque()
         self.running: set[_Ticket] = set()
         # When each scope that is here was last served, as a count.
-        self._turns: dict[str, int] = {}
+        self._turns: dict[str | None, int] = {}
         self._turn = 0
 
     def next(self) -> _Ticket:
@@ -107,7 +108,7 @@ class _Lane:
         self._turns[ticket.scope] = self._turn
         return ticket
 
-    def displaced_by(self, scope: str) -> _Ticket | None:
+    def displaced_by(self, scope: str | None) -> _Ticket | None:
         """Which one gives way in a full lane: the newest that waits of the scope with most, if `scope` has fewer."""
         held = Counter(ticket.scope for ticket in self.tickets)
         holder, most = held.most_common(1)[0]

@@ -40,6 +40,9 @@ class Limits:
     """Beyond it the least recent conversations are forgotten, and read again when they go on; a live call
     takes some 6 MB while it is spoken."""
 
+    max_webhooks: int = 20
+    """A tenant that wants more of them is answered with 422."""
+
     deadline_s: float = 30.0
     """A conversation that is not scored by then is answered with 504, and its work is dropped."""
 

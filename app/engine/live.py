@@ -122,6 +122,7 @@ class LiveConversation:
         """Take in a turn, or a revision of one by its id.
 
         Args:
+            turn: what was said, by whom; its id names it.
             revision: counts up with each recognition of the same turn; without one, whatever says something
                 else than before is the next revision.
 

@@ -122,18 +122,18 @@ class OnnxClassifier:
         if not isinstance(read, KeysValues):
             raise TypeError(f"a memory of another engine: {type(memory).__name__}")
         fed = dict(zip(self._past, read.tensors, strict=True))
-        fed.update((name, _value(array)) for name, array in _inputs(window, read.tokens).items())
+        fed.update((name, _value(array)) for name, array in graph_inputs(window, read.tokens).items())
         pieces, tokens, *kept = self._session.run_with_ort_values(self._outputs, fed)
         return Output(pieces.numpy()[0].tolist(), tokens.numpy()[0].tolist(), KeysValues(tuple(kept)))
 
     def _replayed(self, window: Window, memory: Memory | None) -> Output:
         read = joined(window, memory)
-        pieces, tokens = self._session.run(["piece_logits", "token_logits"], _inputs(read.window, 0))
+        pieces, tokens = self._session.run(["piece_logits", "token_logits"], graph_inputs(read.window, 0))
         fresh = window.piece_of_token[-1] + 1
         return Output(pieces[0, -fresh:].tolist(), tokens[0, -len(window.token_ids) :].tolist(), read)
 
 
-def _inputs(window: Window, earlier: int) -> dict[str, NDArray[np.int64]]:
+def graph_inputs(window: Window, earlier: int) -> dict[str, NDArray[np.int64]]:
     """What the graph reads of a window that follows so many earlier tokens."""
     ordinals = np.asarray(window.piece_of_token, np.int64)
     arrays = {

@@ -19,8 +19,18 @@ from app.model.tokenizer import TurnTokenizer
 CONFIG_KEY = "encoder"
 
 
+def network_of(release: Release) -> Network:
+    """The network of an opened release, in evaluation mode and 32 bits; weights stored in 16 bits are widened."""
+    content = release.files[WEIGHTS_FILE]
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    network = Network(encoder_config(**json.loads(header["__metadata__"][CONFIG_KEY])))
+    weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+    network.load_state_dict(weights)
+    return network.eval()
+
+
 class TorchClassifier:
-    """A network in evaluation mode, in 32 bits; weights stored in 16 bits are widened."""
+    """A network in evaluation mode, in 32 bits."""
 
     def __init__(self, network: Network, tokenizer: TurnTokenizer) -> None:
         self._network = network.eval()
@@ -29,12 +39,7 @@ class TorchClassifier:
     @classmethod
     def of(cls, release: Release) -> TorchClassifier:
         """The classifier of an opened release."""
-        content = release.files[WEIGHTS_FILE]
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        network = Network(encoder_config(**json.loads(header["__metadata__"][CONFIG_KEY])))
-        weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
-        network.load_state_dict(weights)
-        return cls(network, TurnTokenizer(release.files[TOKENIZER_FILE]))
+        return cls(network_of(release), TurnTokenizer(release.files[TOKENIZER_FILE]))
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Token ids and character spans of each text."""

@@ -57,7 +57,8 @@ class OutputFile:
         except ImportError as error:
             self._discard()
             raise Unwritable(
-                f"needs the package {error.name}: pip install 'softsell[tables]', or in a clone pip install -e '.[tables]'"
+                f"needs the package {error.name}: "
+                "pip install 'softsell[tables]', or in a clone pip install -e '.[tables]'"
             ) from None
         except OSError as error:
             self._discard()

@@ -58,12 +58,14 @@ class Document:
     """Bytes that may be a transcript.
 
     `head` is the beginning of its text, with a replacement character where it cannot be decoded;
-    `text`, `lines` and `json` are of the whole, and line 1 is `lines[0]`.
+    `text`, `lines` and `json` are of the whole, and line 1 is `lines[0]`. `found` is what a reader made
+    of it while it looked whether it is one of its own, by the reader's name, so that no work is done twice.
     """
 
     def __init__(self, source: BinaryIO) -> None:
         """Take a seekable binary file; whoever opened it closes it."""
         self._source = source
+        self.found: dict[str, Any] = {}
         self.size_bytes = source.seek(0, io.SEEK_END)
         source.seek(0)
         self.first_bytes = source.read(HEAD_BYTES)
@@ -114,7 +116,7 @@ class Document:
     @cached_property
     def lines(self) -> Sequence[str]:
         """All lines, without their ends. Raises `UnreadableTranscript` as `text` does."""
-        return tuple(_LINE_END.split(self.text))
+        return tuple(_LINE_END.split(self.text) if "\r" in self.text else self.text.split("\n"))
 
     @property
     def head_lines(self) -> Sequence[str]:

@@ -7,6 +7,7 @@ confidence; below `LEAST_CONFIDENCE` the speaker keeps the role `unknown`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -70,7 +71,8 @@ def assign(
     """
     given = {_key(label).removeprefix("@"): role for label, role in given.items()}
     # A source may know a speaker by two roles, as one who is put through does; its word stands for each turn.
-    labels = dict.fromkeys(turn.speaker for turn in conversation.turns if turn.role is Role.UNKNOWN and turn.speaker)
+    voices = Counter((turn.speaker, turn.role) for turn in conversation.turns)
+    labels = [label for label, role in voices if role is Role.UNKNOWN and label]
     by_name = roles_of(labels)
     found: dict[str, tuple[Role, Basis, float | None]] = {}
     for label in labels:
@@ -79,9 +81,9 @@ def assign(
             found[label] = (mapped, Basis.MAP, None)
         elif by_name[label] is not Role.UNKNOWN:
             found[label] = (by_name[label], Basis.NAME, None)
-    known = {turn.role for turn in conversation.turns} | {role for role, _, _ in found.values()}
+    known = {role for _, role in voices} | {role for role, _, _ in found.values()}
     open_labels = [label for label in labels if label not in found and not is_third_party(label)]
-    unnamed = any(turn.role is Role.UNKNOWN and not turn.speaker for turn in conversation.turns)
+    unnamed = any(role is Role.UNKNOWN and not label for label, role in voices)
     sides = known & _SIDES
     if len(open_labels) == 1 and len(sides) == 1 and not unnamed:
         (side,) = sides
@@ -96,21 +98,26 @@ def assign(
             sure = confidence >= LEAST_CONFIDENCE and role not in sides
             found[label] = (role if sure else Role.UNKNOWN, Basis.GUESS if sure else Basis.NONE, confidence)
 
-    turns = tuple(
-        replace(turn, role=found[turn.speaker][0]) if turn.role is Role.UNKNOWN and turn.speaker in found else turn
-        for turn in conversation.turns
-    )
-    return replace(conversation, turns=turns), _speakers(conversation.turns, turns, found)
+    if found:
+        roles = {label: role for label, (role, _, _) in found.items()}
+        turns = tuple(
+            Turn(turn.id, roles[turn.speaker], *turn[2:])
+            if turn.role is Role.UNKNOWN and turn.speaker in roles
+            else turn
+            for turn in conversation.turns
+        )
+        conversation = replace(conversation, turns=turns)
+    return conversation, _speakers(voices, found)
 
 
 def _speakers(
-    before: Sequence[Turn], after: Sequence[Turn], found: Mapping[str, tuple[Role, Basis, float | None]]
+    voices: Mapping[tuple[str | None, Role], int], found: Mapping[str, tuple[Role, Basis, float | None]]
 ) -> tuple[Speaker, ...]:
-    counts: dict[tuple[str | None, Role, Basis, float | None], int] = {}
-    for old, new in zip(before, after, strict=True):
-        basis, confidence = Basis.SOURCE, None
-        if old.role is Role.UNKNOWN:
-            _, basis, confidence = found.get(old.speaker or "", (Role.UNKNOWN, Basis.NONE, None))
-        key = (new.speaker, new.role, basis, confidence)
-        counts[key] = counts.get(key, 0) + 1
+    """Each speaker, from how many turns each label has in each role that the source states."""
+    counts: Counter[tuple[str | None, Role, Basis, float | None]] = Counter()
+    for (label, role), turns in voices.items():
+        known: tuple[Role, Basis, float | None] = (role, Basis.SOURCE, None)
+        if role is Role.UNKNOWN:
+            known = found.get(label or "", (Role.UNKNOWN, Basis.NONE, None))
+        counts[label, *known] += turns
     return tuple(Speaker(label, role, basis, n, confidence) for (label, role, basis, confidence), n in counts.items())

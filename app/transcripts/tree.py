@@ -7,14 +7,17 @@ what the document says, so that no message carries words of a transcript.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from app.core.errors import UnreadableTranscript
 
 # The year 2286 in milliseconds since 1970: beyond any time in a transcript, and exact as a float.
 LATEST_MS = 10**13
 _LARGEST = 1e300
+# A time below this is one in every unit that there is.
+_USUAL = 1e6
+Chosen = TypeVar("Chosen")
 
 NUMBERS = (int, float)
 """The types of JSON's numbers; a truth value is none, though `bool` is an `int` to `isinstance`."""
@@ -49,16 +52,18 @@ def _is_small(number: float) -> bool:
 class Node:
     """`value` at `path` of a document; an absent field has the value `None`, as null has.
 
-    A document has many times more nodes than errors, so a path is put together only when asked for.
+    A document has many times more nodes than errors, so a path is put together only when asked for, and
+    the pointer of a list is kept for its elements.
     """
 
-    __slots__ = ("_parent", "_step", "value")
+    __slots__ = ("_parent", "_place", "_step", "value")
 
     def __init__(self, value: Any, step: str | int = "", parent: Node | None = None) -> None:
         """A root at the path `step`, or the field or element `step` of `parent`."""
         self.value = value
         self._step = step
         self._parent = parent
+        self._place: str | None = None
 
     def __getitem__(self, name: str) -> Node:
         """The field `name`. Raises `UnreadableTranscript` if this is no object."""
@@ -95,7 +100,14 @@ class Node:
     @property
     def pointer(self) -> str:
         """The path as a JSON pointer (RFC 6901), such as `/turns/3`."""
-        return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.steps)
+        if self._place is None:
+            place = "" if self._parent is None else self._parent.pointer
+            step = self._step
+            if isinstance(step, int):
+                self._place = f"{place}/{step}"
+            else:
+                self._place = place + (f"/{step.replace('~', '~0').replace('/', '~1')}" if step else "")
+        return self._place
 
     def items(self) -> list[Node]:
         """The elements, and none where the field is absent. Raises `UnreadableTranscript` if it is no list."""
@@ -136,11 +148,11 @@ class Node:
         """A string or `None`; raises `UnreadableTranscript` otherwise."""
         return None if self.value is None else self.text()
 
-    def choice(self, allowed: Sequence[str]) -> str:
-        """One of `allowed`; raises `UnreadableTranscript` otherwise."""
+    def choice(self, allowed: Mapping[str, Chosen]) -> Chosen:
+        """What one of the names in `allowed` stands for; raises `UnreadableTranscript` otherwise."""
         if not isinstance(self.value, str) or self.value not in allowed:
             raise self.error(f"must be one of {', '.join(allowed)}")
-        return self.value
+        return allowed[self.value]
 
     def milliseconds(self, unit_ms: float = 1) -> int | None:
         """A time of `unit_ms` milliseconds a unit (1000 for seconds), as whole milliseconds, or `None`."""
@@ -152,3 +164,32 @@ class Node:
         if not _is_small(time) or not 0 <= time * unit_ms <= LATEST_MS:
             raise self.error("must be a time of zero or more, before the year 2286")
         return round(time * unit_ms)
+
+    # Every turn asks for these: each is what the field's own node says, which is made only in the unusual case.
+
+    def text_at(self, name: str) -> str | None:
+        """`self[name].optional_text()`."""
+        if type(self.value) is dict:
+            value = self.value.get(name)
+            if value is None or (type(value) is str and value.isascii()):
+                return value
+        return self[name].optional_text()
+
+    def label_at(self, name: str) -> str | None:
+        """`self[name].label()`."""
+        if type(self.value) is dict:
+            value = self.value.get(name)
+            if value is None or (type(value) is str and value.isascii()):
+                return value
+        return self[name].label()
+
+    def milliseconds_at(self, name: str, unit_ms: float = 1) -> int | None:
+        """`self[name].milliseconds(unit_ms)`."""
+        if type(self.value) is dict:
+            value = self.value.get(name)
+            if value is None:
+                return None
+            if type(value) in NUMBERS and 0 <= value < _USUAL:
+                time: float = value
+                return round(time * unit_ms)
+        return self[name].milliseconds(unit_ms)

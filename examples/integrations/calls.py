@@ -75,7 +75,11 @@ def score(document: bytes, media_type: str = "application/json", *, roles: str =
     url = os.environ.get("SOFTSELL_URL", "http://127.0.0.1:8000") + "/v1/score"
     if roles:
         url += "?" + urllib.parse.urlencode({"roles": roles})
-    answer: dict[str, Any] = ask("POST", url, document, {"Content-Type": media_type})
+    headers = {"Content-Type": media_type}
+    # Not needed where softsell listens on the same machine alone.
+    if key := os.environ.get("SOFTSELL_KEY"):
+        headers["X-API-Key"] = key
+    answer: dict[str, Any] = ask("POST", url, document, headers)
     return answer
 
 

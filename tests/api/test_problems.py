@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_at_most_twenty_errors_are_listed(client: TestClient) -> None:
         ("", "conversation, transcript, format, roles, options"),
         ("/conversation", "id, channel, turns, metadata"),
         ("/conversation/turns/1", "id, role, text, start_ms, end_ms, speaker"),
-        ("/options", "evidence, turns"),
+        ("/options", "evidence, turns, redact, store, store_text"),
     ],
 )
 def test_an_unknown_field_is_never_named(client: TestClient, place: str, known: str, name: str) -> None:
@@ -178,6 +179,8 @@ def test_bounds_are_in_the_document_of_the_server(opened: Opened) -> None:
     with opened(Settings(engine="stub", limits=LIMITS)) as client:
         parts = client.get("/openapi.json").json()["components"]["schemas"]
     assert parts["ConversationBody"]["properties"]["turns"]["maxItems"] == 3
+    assert parts["ConversationBody"]["properties"]["metadata"]["maxProperties"] == 2
+    assert "maxLength" not in parts["ConversationBody"]["properties"]["metadata"]
     assert parts["TurnBody"]["properties"]["text"]["maxLength"] == 20
 
 
@@ -236,6 +239,10 @@ def test_every_error_of_the_core_has_its_row() -> None:
         assert answer.status_code == TABLE[cls].status
         assert error.code.encode() in bytes(answer.body)
         assert answer.headers.get("retry-after") == ({503: "7" if cls is Overloaded else "1"}.get(answer.status_code))
+        # In the body too: some callers cannot read headers.
+        told = json.loads(bytes(answer.body))
+        assert str(told.get("retry_after_s")) == str(answer.headers.get("retry-after"))
+        assert None not in told.values()
 
 
 def test_an_unforeseen_exception_says_and_logs_nothing_of_the_request(

@@ -35,6 +35,9 @@ ANSWER_FIELDS = [
     "abstained",
     "usage",
     "source",
+    "redaction",
+    "stored",
+    "expires_at",
 ]
 
 

@@ -194,3 +194,18 @@ def test_what_the_apex_class_sends_is_taken(house: House, example: Loaded) -> No
     answer = example("calls").score(json.dumps(sent).encode())
     assert answer["turns"] == []
     assert answer["mis_selling"]["band"]
+
+
+def test_calls_bring_the_key_where_there_is_one(
+    house: House, example: Loaded, good: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = example("calls")
+    calls.score(json.dumps(good).encode())
+    monkeypatch.setenv("SOFTSELL_KEY", "ssk_key")
+    calls.score(json.dumps(good).encode())
+    assert [
+        {name.lower(): value for name, value in asked.headers.items()}.get("x-api-key") for asked in house.asked
+    ] == [
+        None,
+        "ssk_key",
+    ]

@@ -223,6 +223,7 @@ def test_parquet_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(builtins, "__import__", refuse)
     (entry,) = entries(whole)
     assert "install softsell[tables]" in str(entry.outcome)
+    assert "pip install -e '.[tables]'" in str(entry.outcome)
 
 
 @settings(deadline=None, max_examples=50)

@@ -13,8 +13,8 @@ from typing import Any
 
 from app.core.conversation import Conversation, Role, Turn
 from app.core.scores import ConversationScore
-from app.core.turn_scores import TurnScore
 from app.core.text import clean
+from app.core.turn_scores import TurnScore
 from training.outside.figures import Figure
 
 Marks = frozenset[str]

@@ -149,15 +149,15 @@ class _Contact:
             turn = chat_turn(node, {})
         else:
             role, speaker = who(node, {})
-            start_ms, end_ms = node["BeginOffsetMillis"].milliseconds(), node["EndOffsetMillis"].milliseconds()
+            start_ms, end_ms = node.milliseconds_at("BeginOffsetMillis"), node.milliseconds_at("EndOffsetMillis")
             turn = Spoken(role, text, start_ms, end_ms, speaker, "", is_final=is_final)
         kept = self.finals if is_final else self.partials
-        id_ = node["Id"].label() or f"number {len(kept)}"
+        id_ = node.label_at("Id") or f"number {len(kept)}"
         if id_ in kept:
             self.left_out.append(LeftOut(kept[id_].pointer, "came again; the last one counts"))
         kept[id_] = turn._replace(id=id_, pointer=_where(node, line))
         if not is_final:
-            self.transcript_ids[id_] = node["TranscriptId"].label()
+            self.transcript_ids[id_] = node.label_at("TranscriptId")
 
     def entry(self, id_: str | None) -> Entry:
         """The conversation, or what is wrong with it."""

@@ -228,7 +228,8 @@ def _turn_rows(document: Document, table: _Table, columns: Columns, encoding: st
                 elif any(row[width:]):
                     yield LeftOut(where, "more cells than columns; put text that holds the delimiter in quotes")
                     continue
-            yield Row(where, *cells_of([*row[:width], *missing[min(len(row), width) :]]))
+            cells = [*row, None] if len(row) == width else [*row[:width], *missing[min(len(row), width) :]]
+            yield Row(where, *cells_of(cells))
     finally:
         # Whoever opened the document closes it.
         stream.detach()

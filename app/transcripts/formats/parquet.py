@@ -31,7 +31,9 @@ def _opened(document: Document) -> Any:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise UnreadableTranscript("a Parquet file; to read one, install softsell[tables]") from None
+        raise UnreadableTranscript(
+            "a Parquet file; to read one, install softsell[tables], or in a clone pip install -e '.[tables]'"
+        ) from None
     try:
         return pyarrow.parquet.ParquetFile(document.rewound())
     except Exception:
@@ -77,7 +79,7 @@ def _at_row(entry: Entry, where: str) -> Entry:
     """The entry with all of it at one row, as a table has no pointers."""
     outcome = entry.outcome
     if isinstance(outcome, Conversation):
-        outcome = replace(outcome, turns=tuple(replace(turn, pointer=where) for turn in outcome.turns))
+        outcome = replace(outcome, turns=tuple(turn._replace(pointer=where) for turn in outcome.turns))
     return Entry(outcome, left_out=tuple(replace(item, where=where) for item in entry.left_out))
 
 

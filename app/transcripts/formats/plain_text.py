@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.core.conversation import Conversation, Role, Turn
 from app.transcripts.document import Document
@@ -43,8 +44,7 @@ _NOT_NAME_WORDS = (
 _NOT_NAMES = frozenset(_NOT_NAME_WORDS.split())
 
 
-@dataclass(frozen=True, slots=True)
-class _Opening:
+class _Opening(NamedTuple):
     """A line that may open a turn: `speaker: text`, with the time before or after the name if any."""
 
     speaker: str
@@ -74,6 +74,9 @@ def _milliseconds(groups: Sequence[str | None]) -> int | None:
 def _without_time(line: str) -> tuple[str, int | None, bool]:
     """The line without bullet and opening time, the time, and whether there was one."""
     rest = line.strip()
+    # Most lines open with a letter, and are none of these.
+    if rest[:1].isalpha():
+        return rest, None, False
     if bullet := _BULLET.match(rest):
         rest = rest[bullet.end() :]
     if match := _OPENING_TIME.match(rest):
@@ -86,6 +89,8 @@ def _without_time(line: str) -> tuple[str, int | None, bool]:
 
 
 def _opening(line: str) -> _Opening | None:
+    if ":" not in line:
+        return None
     rest, time_ms, timed = _without_time(line)
     match = _LABEL.match(rest)
     if not match:
@@ -117,12 +122,15 @@ def _looks_like_name(speaker: str) -> bool:
 
 def _openers(openings: Sequence[_Opening | None]) -> list[_Opening | None]:
     """Each line's opening if it does open a turn, else `None`."""
+    speakers = {item.speaker for item in openings if item}
+    well_known = {speaker for speaker in speakers if is_well_known(_bare(speaker))}
+    name_like = {speaker for speaker in speakers if _looks_like_name(speaker)}
     # What is glued to its colon, as `C:\Users` is, opens a turn only after a well-known name.
-    names = Counter(item.speaker for item in openings if item and not item.glued and _looks_like_name(item.speaker))
+    names = Counter(item.speaker for item in openings if item and not item.glued and item.speaker in name_like)
     letters = {name for name in names if len(name) == 1}
 
     def opens(item: _Opening) -> bool:
-        if is_well_known(_bare(item.speaker)):
+        if item.speaker in well_known:
             return True
         if item.glued or item.speaker not in names:
             return False
@@ -149,7 +157,18 @@ def _continuation(line: str) -> str:
     return _without_time(line)[0] if line.startswith(("[", "(", "<")) else line
 
 
+def conversation_in(document: Document) -> Conversation | None:
+    """The conversation that a document is, if it is one. Raises `UnreadableTranscript` as `Document.text` does."""
+    if READER.name not in document.found:
+        document.found[READER.name] = _conversation(document)
+    found: Conversation | None = document.found[READER.name]
+    return found
+
+
 def _conversation(document: Document) -> Conversation | None:
+    # An arrow between two times is a subtitle's: its cue numbers would be read as words.
+    if document.text.lstrip().startswith("{") or "-->" in document.text:
+        return None
     turns: list[Turn] = []
     for item in _spoken(document):
         if text := "\n".join(line for line in item.lines if line):
@@ -160,14 +179,11 @@ def _conversation(document: Document) -> Conversation | None:
 
 
 def _recognises(document: Document) -> bool:
-    # An arrow between two times is a subtitle's: its cue numbers would be read as words.
-    if document.text.lstrip().startswith("{") or any("-->" in line for line in document.lines):
-        return False
-    return _conversation(document) is not None
+    return conversation_in(document) is not None
 
 
 def _read(document: Document) -> Iterator[Entry]:
-    conversation = _conversation(document)
+    conversation = conversation_in(document)
     if conversation:
         yield Entry(conversation)
 

@@ -16,6 +16,9 @@ from app.core.conversation import Channel, Conversation, Role, Turn
 from app.transcripts.reader import Entry, JsonReader, Rank
 from app.transcripts.tree import Node
 
+_ROLES = {role.value: role for role in Role}
+_CHANNELS = {channel.value: channel for channel in Channel}
+
 
 def _is_conversation(value: Any) -> bool:
     """Whether a parsed value is a conversation, or a request to score one, be it a broken one."""
@@ -28,33 +31,34 @@ def _is_conversation(value: Any) -> bool:
 def _conversation(root: Node) -> Conversation:
     if "turns" not in root.value:
         root = root["conversation"]
-    turns = tuple(_turn(node, index) for index, node in enumerate(root["turns"]))
+    listed = root["turns"]
+    turns = tuple(_turn(node, index) for index, node in enumerate(listed))
     if not turns:
-        raise root["turns"].error("is empty; send at least one turn")
-    given = [node["id"].value for node in root["turns"] if node["id"].value is not None]
+        raise listed.error("is empty; send at least one turn")
+    given = [value["id"] for value in listed.value if value.get("id") is not None]
     if len(set(given)) < len(given):
-        raise root["turns"].error("holds two turns of one `id`; give each its own, or none")
+        raise listed.error("holds two turns of one `id`; give each its own, or none")
     channel = root["channel"]
     return Conversation(
         turns,
         id=root["id"].optional_text(),
-        channel=None if channel.value is None else Channel(channel.choice(list(Channel))),
+        channel=None if channel.value is None else channel.choice(_CHANNELS),
         metadata=_metadata(root["metadata"]),
     )
 
 
 def _turn(node: Node, index: int) -> Turn:
-    id_ = node["id"].optional_text()
-    start_ms, end_ms = node["start_ms"].milliseconds(), node["end_ms"].milliseconds()
+    id_ = node.text_at("id")
+    start_ms, end_ms = node.milliseconds_at("start_ms"), node.milliseconds_at("end_ms")
     if start_ms is not None and end_ms is not None and end_ms < start_ms:
         raise node["end_ms"].error("is before `start_ms`")
     return Turn(
         str(index) if id_ is None else id_,
-        Role(node["role"].choice(list(Role))),
+        node["role"].choice(_ROLES),
         node["text"].text(),
         start_ms,
         end_ms,
-        node["speaker"].optional_text(),
+        node.text_at("speaker"),
         pointer=node.pointer,
     )
 

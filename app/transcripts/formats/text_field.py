@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from app.core.conversation import Conversation
 from app.transcripts.reader import Entry, JsonReader, Rank
 from app.transcripts.shared.columns import Column, column_of, label_of, plain_name
 from app.transcripts.shared.rows import labelled
@@ -26,15 +27,15 @@ _FIELDS = frozenset(_FIELD_NAMES.split())
 _DEEPEST = 3
 
 
-def _found(value: Any, depth: int = 0) -> tuple[tuple[str, ...], str] | None:
-    """The names that lead to the text, and the text."""
+def _found(value: Any, depth: int = 0) -> tuple[tuple[str, ...], Conversation] | None:
+    """The names that lead to the text, and the conversation that it holds."""
     if not isinstance(value, dict) or depth == _DEEPEST:
         return None
     for name, inner in value.items():
         if not isinstance(inner, str | dict) or plain_name(name) not in _FIELDS:
             continue
-        if isinstance(inner, str) and labelled(inner, ""):
-            return (name,), inner
+        if isinstance(inner, str) and (conversation := labelled(inner, "")):
+            return (name,), conversation
         if isinstance(inner, dict) and (deeper := _found(inner, depth + 1)):
             return (name, *deeper[0]), deeper[1]
     return None
@@ -48,13 +49,13 @@ def _id(value: dict[str, Any]) -> str | None:
 
 def _read(root: Node) -> Iterator[Entry]:
     found = _found(root.value)
-    conversation = labelled(found[1], "") if found else None
-    if not found or not conversation:
+    if found is None:
         raise root.error("holds no text in which speakers open lines")
+    path, conversation = found
     # Only names that are known stand in a path.
-    names = [name if name.isidentifier() else plain_name(name) for name in found[0]]
+    names = [name if name.isidentifier() else plain_name(name) for name in path]
     where = root.pointer + "".join(f"/{name}" for name in names)
-    turns = tuple(replace(turn, pointer=where) for turn in conversation.turns)
+    turns = tuple(turn._replace(pointer=where) for turn in conversation.turns)
     yield Entry(replace(conversation, turns=turns, id=_id(root.value)))
 
 

@@ -75,7 +75,7 @@ def who(turn: Node, listed: Participants) -> tuple[Role, str | None]:
     """A turn's role and label: as it says itself, as its participant is listed, or as the id says."""
     id_ = label(turn, "ParticipantId")
     stated = label(turn, "ParticipantRole") or listed.get(id_ or "") or id_
-    role = _ROLES.get((stated or "").upper(), Role.UNKNOWN)
+    role = _ROLES.get(stated or "") or _ROLES.get((stated or "").upper(), Role.UNKNOWN)
     return role, stated if role is Role.UNKNOWN else label(turn, "DisplayName") or id_ or stated
 
 
@@ -95,15 +95,15 @@ def call_turns(
             left_out.append(LeftOut(pointer, "no words"))
             continue
         role, speaker = who(node, listed)
-        start_ms, end_ms = node["BeginOffsetMillis"].milliseconds(), node["EndOffsetMillis"].milliseconds()
+        start_ms, end_ms = node.milliseconds_at("BeginOffsetMillis"), node.milliseconds_at("EndOffsetMillis")
         share = confidence(node) if confidence else None
-        found.append(Spoken(role, text, start_ms, end_ms, speaker, pointer, node["Id"].label(), share))
+        found.append(Spoken(role, text, start_ms, end_ms, speaker, pointer, node.label_at("Id"), share))
     return in_order(found), tuple(left_out)
 
 
 def why_no_turn(item: Node) -> str | None:
     """Why an item of a chat is no turn; `None` if it is one."""
-    kind, content_type = item["Type"].optional_text() or "MESSAGE", item["ContentType"].optional_text() or "text/plain"
+    kind, content_type = item.text_at("Type") or "MESSAGE", item.text_at("ContentType") or "text/plain"
     if kind != "MESSAGE" or ".event." in content_type:
         return "an attachment" if kind == "ATTACHMENT" else "an event"
     if content_type not in _TEXT_TYPES:
@@ -117,7 +117,7 @@ def chat_turn(item: Node, listed: Participants) -> Spoken:
     if time.value is None and isinstance(item["Time"].value, dict):
         time = item["Time"]["AbsoluteTime"]
     role, speaker = who(item, listed)
-    return Spoken(role, item["Content"].text(), iso_ms(time), None, speaker, item.pointer, item["Id"].label())
+    return Spoken(role, item["Content"].text(), iso_ms(time), None, speaker, item.pointer, item.label_at("Id"))
 
 
 def speakers(pairs: Sequence[tuple[str | None, str | None]]) -> list[str | None]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from html import unescape
 
 from app.core.conversation import Role, Turn
@@ -31,6 +32,8 @@ _TAG = re.compile(
 _NUMBER = re.compile(r"[0-9]{1,9}|[0-9a-fA-F-]{32,36}(?:/[0-9-]{1,20})?")
 # Webex writes who speaks into the line that names the cue.
 _NAMED_ID = re.compile(r'([0-9]{1,9}) "([^"]{1,80})" \([^()]{0,40}\)')
+# How a line of times stands where it is written out in full, and what may follow it.
+_ARROW, _AFTER_TIMES = " --> ", ("", " ", "\t")
 _CONFIDENCE = re.compile(r"NOTE\s+Confidence:\s*(0(?:\.[0-9]{1,20})?|1(?:\.0{1,20})?)\s*")
 _SPACES_ALONE = re.compile(r"\n[ \t]+(?=\n)")
 _COMMENT = ("NOTE", "STYLE", "REGION", "WEBVTT")
@@ -73,6 +76,14 @@ class _Fractions(dict[str | None, int]):
         return found
 
 
+@cache
+def _written_out() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Milliseconds of the parts of a time as nearly every cue has it: of `00:01`, `:02` and `.345`."""
+    minutes = {f"{number // 60:02}:{number % 60:02}": number * 60_000 for number in range(100 * 60)}
+    seconds = {f":{number:02}": number * 1000 for number in range(60)}
+    return minutes, seconds, {f"{mark}{number:03}": number for mark in ".," for number in range(1000)}
+
+
 class _Pieces:
     """Collects what each voice says, block by block, a block being what stands between blank lines."""
 
@@ -86,46 +97,62 @@ class _Pieces:
 
     def read(self, text: str) -> None:
         """Take all blocks of a text."""
-        minutes, seconds, fractions = self._times
-        found, match_cue = self.found, _CUE.match
-        line = 1
+        minutes, seconds, thousandths = _written_out()
+        following = 1
         for block in text.split("\n\n"):
-            match = match_cue(block)
-            lines = block.count("\n") + 2
-            if match is None:
-                self._odd(block, line)
-                line += lines
+            line = following
+            following += block.count("\n") + 2
+            id_, (times, _, body) = "", block.partition("\n")
+            if times[12:17] != _ARROW:
+                id_, (times, _, body) = times, body.partition("\n")
+                line += 1
+                if not id_ or times[12:17] != _ARROW or "-->" in id_ or id_.startswith("WEBVTT"):
+                    self._any(block, line - 1)
+                    continue
+            if "-->" in body or times[29:30] not in _AFTER_TIMES:
+                self._any(block, line - bool(id_))
                 continue
-            body = block[match.end() :]
-            id_, start_m, start_s, start_f, end_m, end_s, end_f = match.groups()
-            if "-->" in body or (id_ and id_.startswith("WEBVTT")):
-                self._odd(block, line)
-                line += lines
+            try:
+                start = minutes[times[:5]] + seconds[times[5:8]] + thousandths[times[8:12]]
+                end = minutes[times[17:22]] + seconds[times[22:25]] + thousandths[times[25:29]]
+            except KeyError:
+                self._any(block, line - bool(id_))
                 continue
-            start = minutes[start_m] + seconds[start_s] + fractions[start_f]
-            end = minutes[end_m] + seconds[end_s] + fractions[end_f]
-            at = line
-            if id_ is None:
-                id_ = ""
-            else:
-                at += 1
-            line += lines
-            self._cue = (id_, start, end, at)
-            if "<" in body or "&" in body or "{" in body or '"' in id_:
-                self._marked(body)
-            elif body := body.strip():
-                found.append((id_, start, end, at, None, body, self._confidence))
-            self._confidence = None
+            self._take((id_, start, end, line), body)
+
+    def _any(self, block: str, line: int) -> None:
+        """A block that need not be a cue, or writes its times in another of the ways that there are."""
+        match = _CUE.match(block)
+        body = block[match.end() :] if match else ""
+        if match is None or "-->" in body or block.startswith("WEBVTT"):
+            self._odd(block, line)
+            return
+        minutes, seconds, fractions = self._times
+        id_, start_m, start_s, start_f, end_m, end_s, end_f = match.groups()
+        start = minutes[start_m] + seconds[start_s] + fractions[start_f]
+        end = minutes[end_m] + seconds[end_s] + fractions[end_f]
+        self._take((id_ or "", start, end, line + (id_ is not None)), body)
+
+    def _take(self, cue: tuple[str, int, int, int], body: str) -> None:
+        self._cue = cue
+        if "<" in body or "&" in body or "{" in body or '"' in cue[0]:
+            self._marked(body)
+        elif body := body.strip():
+            self.found.append((*cue, None, body, self._confidence))
+        self._confidence = None
 
     def _marked(self, body: str) -> None:
         """The words of a cue that has tags or entities, or a speaker in its id."""
         id_, start, end, line = self._cue or ("", 0, 0, 0)
-        if body.startswith("<v ") and body.endswith("</v>") and body.count("<") == 2 and "&" not in body:
-            name, _, words = body[3:-4].partition(">")
-            words, name = words.strip(), name.strip()
-            if words:
-                self.found.append((id_, start, end, line, "" if name == "-" else name, words, self._confidence))
-            return
+        if body.startswith("<v ") and "&" not in body:
+            tags = body.count("<")
+            closed = tags == 2 and body.endswith("</v>")
+            name, opened, words = (body[3:-4] if closed else body[3:]).partition(">")
+            if closed or (tags == 1 and opened and "{" not in words):
+                words, name = words.strip(), name.strip()
+                if words:
+                    self.found.append((id_, start, end, line, "" if name == "-" else name, words, self._confidence))
+                return
         voice = None
         if '"' in id_ and (named := _NAMED_ID.fullmatch(id_)):
             voice, id_ = named.group(2).strip(), named.group(1)

@@ -35,7 +35,10 @@ def label(node: Node, *path: str) -> str | None:
     value = node.value
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
-    return _label(value)
+    # The usual cases at once: every turn has some.
+    if value is None:
+        return None
+    return value.strip() or None if type(value) is str and value.isascii() else _label(value)
 
 
 def labels(node: Node, *path: str) -> tuple[str, ...]:
@@ -68,7 +71,7 @@ def words(node: Node, *names: str) -> str | None:
         value = node.value.get(name)
         if value is None:
             continue
-        text: str = value if isinstance(value, str) and is_whole(value) else node[name].text()
+        text: str = value if type(value) is str and value.isascii() else node[name].text()
         if text and not text.isspace():
             return text
     return None

@@ -39,7 +39,8 @@ def _clock_ms(text: str) -> float | None:
     hour = int(hours or 0)
     if half:
         hour = hour % 12 + (12 if half in "pP" else 0)
-    return ((hour * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + float(f"0.{fraction or 0}") * 1000
+    whole = ((hour * 60 + int(minutes)) * 60 + int(seconds)) * 1000
+    return whole + float(f"0.{fraction}") * 1000 if fraction else float(whole)
 
 
 def _date_ms(text: str) -> float | None:
@@ -64,15 +65,24 @@ def _date_ms(text: str) -> float | None:
     return midnight + (clock * 60 if match[4].count(":") == 1 and not match[4].strip()[-1:].isalpha() else clock)
 
 
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", ".") if "," in text and _COMMA_NUMBER.fullmatch(text) else text)
+    except ValueError:
+        return None
+
+
 def moment(value: Any) -> tuple[float, bool] | None:
     """A time and whether it is a bare number, of which the unit is still to be told; in milliseconds if not."""
+    if value is None:
+        return None
     if isinstance(value, str):
         text = value.strip()
         if not text or len(text) > _LONGEST_TIME:
             return None
-        try:
-            value = float(text.replace(",", ".") if _COMMA_NUMBER.fullmatch(text) else text)
-        except ValueError:
+        # No number has a colon, and most texts with one are clocks.
+        value = None if ":" in text else _number(text)
+        if value is None:
             found = _clock_ms(text)
             found = _date_ms(text) if found is None else found
             return None if found is None or not 0 <= found <= _LATEST_MS else (found, False)
@@ -105,6 +115,8 @@ def _unit(numbers: Sequence[float], words: Callable[[], int]) -> float:
 
 
 def _milliseconds(found: Sequence[tuple[float, bool] | None], unit: float) -> list[float | None]:
+    if not any(found):
+        return [None] * len(found)
     times = [None if item is None else item[0] * unit if item[1] else item[0] for item in found]
     return [None if item is None or item > _LATEST_MS else item for item in times]
 
@@ -121,6 +133,8 @@ def times(
     """
     starts, ends = [moment(row.start) for row in rows], [moment(row.end) for row in rows]
     lasting = [moment(row.duration) for row in rows]
+    if not any(starts) and not any(ends) and not any(lasting):
+        return [None] * len(rows), [None] * len(rows)
     bare = [item[0] for found in (starts, ends) for item in found if item and item[1]]
     bare = bare or [item[0] for item in lasting if item and item[1]]
     unit = _unit(bare, lambda: sum(text.count(" ") + 1 for text in texts)) if bare else 1000.0
@@ -132,12 +146,12 @@ def times(
     earliest = min((item for item in begun if item is not None), default=0)
     clock = any(item and not item[1] for item in starts) and first >= _HOUR_MS
     origin = earliest if earliest >= _POINT_MS or clock else 0
-    whole_starts: list[int | None] = []
+    whole_starts = [None if start is None else max(round(start - origin), 0) for start in begun]
+    if not any(ends) and not any(lasting):
+        return whole_starts, [None] * len(rows)
     whole_ends: list[int | None] = []
-    for start, stated, length in zip(begun, ended, lasted, strict=True):
+    for start, whole_start, stated, length in zip(begun, whole_starts, ended, lasted, strict=True):
         end = start + length if stated is None and start is not None and length is not None else stated
-        whole_start = None if start is None else max(round(start - origin), 0)
         whole_end = None if end is None else round(end - origin)
-        whole_starts.append(whole_start)
         whole_ends.append(None if whole_end is None or whole_end < (whole_start or 0) else whole_end)
     return whole_starts, whole_ends

@@ -29,7 +29,8 @@ _ROLES = frozenset(Role)
 _MACHINES = frozenset({"assistant", "model", "ai"})
 _TOOLS = frozenset({"tool", "function"})
 _LARGEST = 1 << 28
-_MOST_REMEMBERED = 1 << 20
+# So that what is remembered of a table takes the same few megabytes, however long it is.
+_MOST_REMEMBERED = 1 << 16
 
 
 def _text_of(value: Any) -> str | None:
@@ -43,7 +44,12 @@ def _text_of(value: Any) -> str | None:
 
 
 def _who(row: Row, machine: bool) -> tuple[Role, str | None]:
-    """The role that a row states, and the label of its speaker."""
+    """The role that a row states, and the label of its speaker where it is made of whole characters."""
+    role, speaker = _stated(row, machine)
+    return role, _whole(speaker)
+
+
+def _stated(row: Row, machine: bool) -> tuple[Role, str | None]:
     stated, speaker = label_of(row.role), label_of(row.speaker)
     if stated is None and isinstance(row.speaker, dict):
         stated = label_of(row.speaker.get("role")) or label_of(row.speaker.get("type"))
@@ -61,9 +67,10 @@ def _who(row: Row, machine: bool) -> tuple[Role, str | None]:
     return Role.UNKNOWN, stated if speaker in (None, stated) else f"{stated} ({speaker})"
 
 
-def _is_machine(rows: Iterable[Row]) -> bool:
+def _is_machine(rows: Sequence[Row]) -> bool:
     """Whether these are messages to and from a language model."""
-    return any(isinstance(who, str) and who.casefold() in _MACHINES for row in rows for who in (row.role, row.speaker))
+    stated = {who for row in rows for who in (row.role, row.speaker) if isinstance(who, str)}
+    return any(who.casefold() in _MACHINES for who in stated)
 
 
 def _whole(label: str | None) -> str | None:
@@ -92,6 +99,8 @@ def entry_of(
             texts.append(text)
     starts, ends = times(kept, texts, units)
     for cells, read in (([row.start for row in kept], starts), ([row.end for row in kept], ends)):
+        if None not in read:
+            continue
         odd = next((i for i, cell in enumerate(cells) if read[i] is None and cell not in (None, "")), None)
         if odd is not None:
             dropped.append(LeftOut(kept[odd].where, "a time that cannot be read"))
@@ -104,12 +113,12 @@ def entry_of(
         except TypeError:
             who = _who(row, machine)
         else:
-            who = who or known.setdefault(key, _who(row, machine))
+            if who is None:
+                who = known[key] = _who(row, machine)
         role, speaker = who
         turn_id = None if row.turn is None else _whole(label_of(row.turn))
-        found.append(
-            Spoken(role, text, start_ms, end_ms, _whole(speaker), row.where, turn_id, share_of(row.confidence))
-        )
+        confidence = None if row.confidence is None else share_of(row.confidence)
+        found.append(Spoken(role, text, start_ms, end_ms, speaker, row.where, turn_id, confidence))
     media = {_CHANNELS.get(label.casefold()) for row in kept[:20] if (label := label_of(row.channel))}
     channel = media.pop() if len(media) == 1 else None
     return Entry(Conversation(in_order(found), _whole(id_), channel), left_out=tuple(dropped))
@@ -120,12 +129,10 @@ def labelled(text: Any, where: str) -> Conversation | None:
     if not isinstance(text, str) or ":" not in text or not is_whole(text):
         return None
     document = Document.of(text.encode())
-    if not document.first_bytes or not plain_text.READER.recognises(document):
+    found = plain_text.conversation_in(document)
+    if found is None or len(found.turns) < 2:
         return None
-    for entry in plain_text.READER.read(document):
-        if isinstance(entry.outcome, Conversation) and len(entry.outcome.turns) > 1:
-            return replace(entry.outcome, turns=tuple(replace(turn, pointer=where) for turn in entry.outcome.turns))
-    return None
+    return replace(found, turns=tuple(turn._replace(pointer=where) for turn in found.turns))
 
 
 def entries_of(
@@ -134,8 +141,8 @@ def entries_of(
     """The conversations of rows: those that stand together and have one conversation's id are one.
 
     A row without an id goes on with the conversation before it. An id that comes back later is a
-    conversation of its own, with a note. Where nothing tells speakers apart, a row whose text is a
-    whole conversation in plain text is one.
+    conversation of its own, with a note if it is among the first `_MOST_REMEMBERED`. Where nothing
+    tells speakers apart, a row whose text is a whole conversation in plain text is one.
     """
     whole = not columns.names_speakers
     held: list[Row] = []

@@ -34,22 +34,16 @@ def numbered(found: Sequence[Spoken]) -> tuple[Turn, ...]:
 
     An end that is before the start is left out.
     """
-    ids = [item.id for item in found]
-    own = all(ids) and len(set(ids)) == len(ids)
-    return tuple(
-        Turn(
-            id_ if own and id_ else str(index),
-            role,
-            text,
-            start_ms,
-            None if end_ms is not None and end_ms < (start_ms or 0) else end_ms,
-            speaker,
-            is_final,
-            confidence,
-            pointer,
-        )
-        for index, (role, text, start_ms, end_ms, speaker, pointer, id_, confidence, is_final, _) in enumerate(found)
+    if not found:
+        return ()
+    # By columns, since no loop over very many turns is as fast as `map`.
+    roles, texts, starts, ends, speakers, pointers, own, confidences, finals, _ = zip(*found, strict=True)
+    ids = own if all(own) and len(set(own)) == len(own) else map(str, range(len(found)))
+    ends = tuple(
+        None if end_ms is not None and end_ms < (start_ms or 0) else end_ms
+        for start_ms, end_ms in zip(starts, ends, strict=True)
     )
+    return tuple(map(Turn, ids, roles, texts, starts, ends, speakers, finals, confidences, pointers))
 
 
 def in_order(found: Iterable[Spoken], channels: int = 1) -> tuple[Turn, ...]:
@@ -64,11 +58,13 @@ def in_order(found: Iterable[Spoken], channels: int = 1) -> tuple[Turn, ...]:
     """
     kept = [item for item in found if item.text and not item.text.isspace()]
     starts: list[int] = []
-    start_ms = 0
+    latest_ms = 0
     for item in kept:
-        start_ms = start_ms if item.start_ms is None else item.start_ms
-        starts.append(start_ms)
-    kept = [kept[place] for place in sorted(range(len(kept)), key=starts.__getitem__)]
+        if (start_ms := item.start_ms) is not None:
+            latest_ms = start_ms
+        starts.append(latest_ms)
+    if starts != sorted(starts):
+        kept = [kept[place] for place in sorted(range(len(kept)), key=starts.__getitem__)]
     return numbered(_on_channels(kept, channels) if any(item.channel for item in kept) else kept)
 
 

@@ -1,0 +1,1 @@
+"""Finds who is spoken of in a conversation, and masks it."""
