@@ -14,6 +14,7 @@ from app.engine.limits import Limits
 from app.engine.scorer import Scorer
 from app.model.release import Release, newest_release, open_release
 from app.settings import MODELS, Settings
+from app.store.batches import Batches
 from app.store.conversations import Conversations
 from app.store.database import Database
 from app.store.keys import Keys
@@ -98,3 +99,9 @@ def keys_of(settings: Settings) -> Keys:
         StoreUnavailable: if the database's URL is of no known kind.
     """
     return Keys(Database(settings.store_url))
+
+
+def batches_of(settings: Settings, database: Database) -> Batches:
+    """The stored batches."""
+    window, retention = timedelta(hours=settings.batch_window_hours), timedelta(days=settings.retention_days)
+    return Batches(database, window, retention)

@@ -32,16 +32,16 @@ def run(*arguments: str, fails: bool = False) -> str:
 
 def test_a_store_is_made_copied_restored_and_purged(data_dir: Path, tmp_path: Path) -> None:
     assert "nothing to back up" in run("backup", str(tmp_path / "copy.db"), fails=True)
-    assert run("purge") == "conversations deleted: 0\n"
+    assert run("purge") == "conversations deleted: 0, batches deleted: 0\n"
     assert not data_dir.exists()
     run("migrate")
     database = Database(Settings().store_url)
     Conversations(database, timedelta(days=1), timedelta(days=1)).put(stored("kept"))
     Conversations(database, timedelta(0), timedelta(days=1)).put(stored("expired"))
     run("backup", str(tmp_path / "copy.db"))
-    assert run("purge") == "conversations deleted: 1\n"
+    assert run("purge") == "conversations deleted: 1, batches deleted: 0\n"
     assert "erased again: 0" in run("restore", str(tmp_path / "copy.db"))
-    assert run("purge") == "conversations deleted: 1\n"
+    assert run("purge") == "conversations deleted: 1, batches deleted: 0\n"
     database.close()
 
 
@@ -71,5 +71,5 @@ def test_postgresql_is_migrated_and_purged_but_not_copied(postgresql: str, monke
     with new_database(postgresql) as url:
         monkeypatch.setenv("SOFTSELL_DATABASE_URL", url)
         run("migrate")
-        assert run("purge") == "conversations deleted: 0\n"
+        assert run("purge") == "conversations deleted: 0, batches deleted: 0\n"
         assert "pg_dump" in run("backup", "copy.dump", fails=True)

@@ -28,7 +28,7 @@ from training import card
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", ROOT / "docs" / "examples.md")
-EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_file())
+EXAMPLES = sorted((ROOT / "examples").glob("*.txt")) + sorted((ROOT / "examples").glob("*.json"))
 TOLERANCE = 0.011
 FIGURES = (
     "any mis-selling: AUC",

@@ -12,11 +12,11 @@ from app.api.batch_tables import FORMS
 from app.api.batch_work import BatchWork
 from app.api.requests import ScoreBody
 from app.api.runtime import Runtime
+from app.build import batches_of
 from app.jobs.files import ResultFiles
 from app.jobs.presence import Presence
 from app.jobs.worker import Pace, Worker
 from app.store.batch_queue import BatchQueue
-from app.store.batches import Batches
 
 # A worker that has not been heard of for so long has ended, or its machine has.
 LEASE = timedelta(seconds=60)
@@ -30,8 +30,7 @@ class BatchDesk:
         self._runtime = runtime
         self._folder: Path = settings.data_dir
         database, limits = runtime.keeper.database, settings.limits
-        window = timedelta(hours=settings.batch_window_hours)
-        self.batches = Batches(database, window, timedelta(days=settings.retention_days))
+        self.batches = batches_of(settings, database)
         self.files = ResultFiles(self._folder / "batches", self.batches, FORMS)
         self._queue = BatchQueue(self.batches, runtime.keeper.conversations, LEASE)
         self._work = BatchWork(runtime, body)

@@ -66,7 +66,10 @@ def restore(file: Annotated[Path, typer.Argument(help="What `softsell db backup`
 
 @commands.command()
 def purge() -> None:
-    """Delete conversations that have expired, and what is left of deleted ones; the server does so every hour."""
+    """Delete conversations and batches that have expired, and what is left of deleted ones; the server does so, too."""
+    from app.build import batches_of
+
     with _store() as store:
+        batches = batches_of(read_settings(), store.database).purge()
         purged = store.purge()
-    typer.echo(f"conversations deleted: {purged}")
+    typer.echo(f"conversations deleted: {purged}, batches deleted: {len(batches)}")

@@ -19,7 +19,6 @@ from app.core.classifier import Encoded, Memory, Output, Window
 from app.core.conversation import Role
 from app.core.errors import InvalidRelease
 from app.model.release import ONNX_FILE, TOKENIZER_FILE, Release
-from app.model.replay import joined
 from app.model.tokenizer import TurnTokenizer
 
 _TOKENS_AXIS = 2
@@ -95,10 +94,11 @@ class OnnxClassifier:
             ) from error
         self._tokenizer = TurnTokenizer(release.files[TOKENIZER_FILE])
         past = [given for given in self._session.get_inputs() if given.name.startswith("past_")]
+        if not past:
+            raise InvalidRelease(f"{ONNX_FILE} keeps no keys and values; use a release of 0.2.1 or later")
         self._past = [given.name for given in past]
         self._outputs = [made.name for made in self._session.get_outputs()]
-        # TODO(0.2.1): the graph of 0.2.0 has no such inputs; goes when that release goes.
-        _, heads, _, width = past[0].shape if past else (1, 1, 0, 1)
+        _, heads, _, width = past[0].shape
         nothing = _value(np.empty((1, heads, 0, width), np.float32))
         self._nothing = KeysValues((nothing,) * len(past))
 
@@ -116,8 +116,6 @@ class OnnxClassifier:
         Raises:
             TypeError: if the memory is of another engine.
         """
-        if not self._past:
-            return self._replayed(window, memory)
         read = self._nothing if memory is None else memory
         if not isinstance(read, KeysValues):
             raise TypeError(f"a memory of another engine: {type(memory).__name__}")
@@ -125,12 +123,6 @@ class OnnxClassifier:
         fed.update((name, _value(array)) for name, array in graph_inputs(window, read.tokens).items())
         pieces, tokens, *kept = self._session.run_with_ort_values(self._outputs, fed)
         return Output(pieces.numpy()[0].tolist(), tokens.numpy()[0].tolist(), KeysValues(tuple(kept)))
-
-    def _replayed(self, window: Window, memory: Memory | None) -> Output:
-        read = joined(window, memory)
-        pieces, tokens = self._session.run(["piece_logits", "token_logits"], graph_inputs(read.window, 0))
-        fresh = window.piece_of_token[-1] + 1
-        return Output(pieces[0, -fresh:].tolist(), tokens[0, -len(window.token_ids) :].tolist(), read)
 
 
 def graph_inputs(window: Window, earlier: int) -> dict[str, NDArray[np.int64]]:

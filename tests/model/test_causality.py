@@ -13,7 +13,7 @@ from app.engine.scorer import Scorer
 from app.model.release import Release, newest_release, open_release
 from app.settings import MODELS
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-6
 WORDS = (
     "the price is guaranteed for life and there is no fee at all if you sign today",
     "I am sorry to hear about your husband what would you like to know about cancelling within fourteen days",

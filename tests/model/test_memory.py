@@ -2,13 +2,14 @@
 
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 
 from app.build import classifier_of
 from app.core.classifier import Classifier, Memory, Output, Window
-from app.model.release import Release, newest_release, open_release
-from app.model.replay import Replay
+from app.core.errors import InvalidRelease
+from app.model.release import ONNX_FILE, Release, newest_release, open_release
 from app.settings import MODELS
 
 TOLERANCE = 1e-5
@@ -112,7 +113,15 @@ def test_a_memory_of_another_engine_is_refused(classifier: Classifier) -> None:
 
 def test_keys_and_values_are_counted_as_they_lie_in_memory(release: Release) -> None:
     memory = classifier_of(release, "onnx").forward(joined(pieces(2))).memory
-    if isinstance(memory, Replay):
-        pytest.skip("a release of before keys and values")
     layers, width, bytes_of_a_number = 6, 384, 4
     assert memory.nbytes == memory.tokens * 2 * layers * width * bytes_of_a_number
+
+
+def test_a_graph_without_memory_is_refused(release: Release) -> None:
+    onnx = pytest.importorskip("onnx", reason="the graph is edited")
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[1] x) => (float[1] y) { y = Neg(x) }'
+    )
+    old = replace(release, files={**release.files, ONNX_FILE: model.SerializeToString()})
+    with pytest.raises(InvalidRelease, match=r"0\.2\.1 or later"):
+        classifier_of(old, "onnx")
