@@ -52,7 +52,7 @@ corpus-check: $(VENV)/development.stamp ## Check every line of the corpus.
 	$(BIN)/softsell-train corpus-check
 
 openapi: $(VENV)/development.stamp ## Write openapi/ anew from the code.
-	$(BIN)/python -m app.api.openapi
+	$(BIN)/python -m app.api.documents.openapi
 
 fuzz: $(VENV)/development.stamp ## Fuzz every family of transcript readers for SECONDS (600) each; what breaks one is left in build/fuzz/.
 	$(PIP) install --editable '.[fuzz]'

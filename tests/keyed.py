@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from app.api.keyring import Keyring
+from app.api.access.keyring import Keyring
 from app.build import keys_of
 from app.settings import Settings
 from app.store.keys import KeyLimits, Keys, NewKey, Scope

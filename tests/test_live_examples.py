@@ -1,4 +1,4 @@
-"""examples/live and docs/live.md against a served stub: all turns, alerts and the result, also over a cut connection."""
+"""examples/live and docs/live.md against a served stub: all turns, alerts and the result, and over a cut connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from app.api.frames import CLOSE_REASONS, SERVER_FRAMES, CloseCode, client_frames, type_of
-from app.api.live_schemas import AlertPolicyBody, TriggerBody
+from app.api.live.frames import CLOSE_REASONS, SERVER_FRAMES, CloseCode, client_frames, type_of
+from app.api.live.schemas import AlertPolicyBody, TriggerBody
 from app.build import keys_of
 from app.core.alerts import AlertState
 from app.core.conversation import Role, Turn
@@ -68,6 +68,7 @@ class CutsOnce:
 
     def __init__(self, port: int, after_bytes: int) -> None:
         self._to = ("127.0.0.1", port)
+        self.then_to = port
         self._left: int | None = after_bytes
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -91,7 +92,7 @@ class CutsOnce:
                 if is_answer and self._left is not None:
                     self._left -= len(part)
                     if self._left <= 0:
-                        self._left = None
+                        self._left, self._to = None, ("127.0.0.1", self.then_to)
                         break
                 target.sendall(part)
         except OSError:
@@ -209,28 +210,16 @@ def test_a_cut_connection_is_survived(cutting: CutsOnce, transcript: Path) -> No
     check_played(run)
 
 
-def test_a_session_that_is_gone_is_begun_anew(transcript: Path) -> None:
-    """A restart forgets all: the second server knows neither the session nor its turns."""
-    servers = [Served(), Served()]
-    try:
-        for server in servers:
-            server.wait_ready()
-        proxy = CutsOnce(servers[0].port, after_bytes=6_000)
-        pump = proxy._pump
-
-        def and_move(source: socket.socket, target: socket.socket, is_answer: bool) -> None:
-            pump(source, target, is_answer)
-            proxy._to = ("127.0.0.1", servers[1].port)
-
-        proxy._pump = and_move  # type: ignore[method-assign]
-        run = play(transcript, proxy.port)
-        proxy.close()
-        assert proxy.connections == 3
-        check_played(run)
-    finally:
-        for server in servers:
-            server.process.kill()
-            server.ended(within_s=30)
+def test_a_session_that_is_gone_is_begun_anew(
+    serve: Callable[..., Served], cutting: CutsOnce, transcript: Path
+) -> None:
+    """As after a restart: behind the cut is a server that knows neither the session nor its turns."""
+    other = serve()
+    other.wait_ready()
+    cutting.then_to = other.port
+    run = play(transcript, cutting.port)
+    assert cutting.connections == 3
+    check_played(run)
 
 
 def test_what_cannot_be_played_says_so(transcript: Path, tmp_path: Path) -> None:
@@ -245,19 +234,15 @@ def test_what_cannot_be_played_says_so(transcript: Path, tmp_path: Path) -> None
     assert "Traceback" not in unreadable.stderr != ""
 
 
-def test_a_key_is_sent_where_one_is_needed(transcript: Path, tmp_path: Path) -> None:
+def test_a_key_is_sent_where_one_is_needed(serve: Callable[..., Served], transcript: Path, tmp_path: Path) -> None:
     keys = keys_of(Settings(engine="stub", data_dir=tmp_path))
     secret = keys.create("test", "acme", (Scope.SCORE,), KeyLimits()).secret
     keys.database.close()
-    server = Served(SOFTSELL_AUTH="keys", SOFTSELL_DATA_DIR=str(tmp_path))
-    try:
-        server.wait_ready()
-        refused = play(transcript, server.port)
-        assert (refused.returncode, "send a key" in refused.stderr) == (1, True)
-        check_played(play(transcript, server.port, "--key", secret))
-    finally:
-        server.process.kill()
-        server.ended(within_s=30)
+    server = serve(SOFTSELL_AUTH="keys", SOFTSELL_DATA_DIR=str(tmp_path))
+    server.wait_ready()
+    refused = play(transcript, server.port)
+    assert (refused.returncode, "send a key" in refused.stderr) == (1, True)
+    check_played(play(transcript, server.port, "--key", secret))
 
 
 class Page(HTMLParser):

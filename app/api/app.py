@@ -11,30 +11,22 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app import __version__
-from app.api import (
-    batches,
-    conversations,
-    health,
-    labels,
-    live,
-    model,
-    problems,
-    scores,
-    stream,
-    tickets,
-    transcripts,
-    webhooks,
-)
-from app.api.batch_desk import BatchDesk
+from app.api import conversations, health, labels, model, problems, scores, transcripts
+from app.api.access import tickets
+from app.api.access.keys import KeyGuard
+from app.api.batch import batches
+from app.api.batch.desk import BatchDesk
+from app.api.documents.openapi import openapi
 from app.api.guards import BodyGuard
-from app.api.keys import KeyGuard
 from app.api.ledger import Ledger
-from app.api.live_state import LiveState
-from app.api.openapi import openapi
+from app.api.live import stream
+from app.api.live import turns as live
+from app.api.live.sessions import Sessions
+from app.api.live.state import LiveState
 from app.api.requests import field_names, score_request
 from app.api.runtime import Runtime
-from app.api.sessions import Sessions
-from app.api.webhook_desk import WebhookDesk
+from app.api.webhook import webhooks
+from app.api.webhook.desk import WebhookDesk
 from app.core.errors import SoftsellError
 from app.settings import Settings
 

@@ -19,10 +19,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from app.api import problems
+from app.api.access.tenant import tenant_of
 from app.api.problems import Refused
 from app.api.runtime import Runtime
 from app.api.schemas import ScoreAnswer
-from app.api.tenant import tenant_of
 from app.core.calibration import Band
 from app.core.conversation import Conversation, Role
 from app.core.errors import InvalidConversation

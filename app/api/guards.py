@@ -63,7 +63,7 @@ class BodyGuard:
         await self._app(scope, replay, send)
 
     def _most_bytes(self, scope: Scope) -> int:
-        # A key's own limit, see `app.api.keys`.
+        # A key's own limit, see `app.api.access.keys`.
         own = scope["state"].get("max_body_bytes")
         return self._limits.max_body_bytes if own is None else min(self._limits.max_body_bytes, own)
 

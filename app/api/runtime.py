@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from app.api.access.keyring import Keyring
+from app.api.access.tenant import Caller
+from app.api.access.tickets import Tickets
 from app.api.keeping import Keeper
-from app.api.keyring import Keyring
 from app.api.problems import NotReady
-from app.api.tenant import Caller
-from app.api.tickets import Tickets
 from app.build import Service, build
 from app.core.conversation import Conversation, Role, Turn
 from app.core.errors import InvalidRelease, SoftsellError
@@ -99,7 +99,7 @@ class Runtime:
     ) -> ConversationScore:
         """Score a caller's conversation; see `Batcher.score`. Raises what it raises, or `NotReady`.
 
-        `scope` is that of `app.api.tenant`: what was scored for one key is not found for another.
+        `scope` is that of `app.api.access.tenant`: what was scored for one key is not found for another.
         """
         score = await self._ready_batcher().score(
             conversation, evidence=evidence, scope=scope, batch=batch, goes_on=goes_on

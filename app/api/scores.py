@@ -10,12 +10,12 @@ from fastapi import APIRouter, Body, Request
 from starlette.requests import ClientDisconnect
 
 from app.api import problems
+from app.api.access.tenant import caller_of, scope_of, tenant_of
 from app.api.bodies import DocumentRoute
 from app.api.conversations import check_storable, to_store
 from app.api.requests import EXAMPLES, ScoreBody
 from app.api.runtime import Runtime
 from app.api.schemas import ScoreAnswer, score_answer
-from app.api.tenant import caller_of, scope_of, tenant_of
 from app.api.transcripts import FormatQuery, RedactQuery, RolesQuery, checked_format
 from app.core.conversation import Conversation, Role
 from app.core.errors import UnreadableTranscript

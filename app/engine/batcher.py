@@ -13,14 +13,10 @@ outcomes of the last forwards are the health of the model; nothing else is.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import os
-import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from typing import Protocol
 
@@ -28,6 +24,7 @@ from app.core.conversation import Conversation
 from app.core.errors import DeadlineExceeded, ModelFailed, Overloaded, SoftsellError
 from app.core.scores import ConversationScore
 from app.engine.health import Health
+from app.engine.lanes import Lane, Ticket, give_way
 from app.engine.limits import Limits
 
 # Seconds of one conversation's work, until enough were measured to say better.
@@ -36,15 +33,6 @@ _SMOOTHING = 0.2
 _LONGEST_RETRY_S = 60
 # How long an abandoned conversation may take to notice, on shutdown: about one window.
 _LAST_WINDOW_S = 1.0
-# A tenth of the weight of live threads, by the kernel's table.
-_BATCH_NICENESS = 10
-
-
-def give_way() -> None:
-    """Lower this thread's priority, where the system has priorities of threads (Linux)."""
-    with contextlib.suppress(AttributeError, OSError):
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _BATCH_NICENESS)
 
 
 class Scores(Protocol):
@@ -66,67 +54,6 @@ class Scores(Protocol):
         ...
 
 
-class _Ticket:
-    """One conversation on its way, and the answer its caller waits for."""
-
-    def __init__(
-        self, conversation: Conversation, evidence: bool, scope: str | None, goes_on: bool, deadline: float
-    ) -> None:
-        self.conversation = conversation
-        self.evidence = evidence
-        self.scope = scope
-        self.goes_on = goes_on
-        self.deadline = deadline
-        self.answer: asyncio.Future[ConversationScore] = asyncio.get_running_loop().create_future()
-        self.abandoned = False
-        self.started = self.last_sign_of_life = time.monotonic()
-        self.windows = 0
-
-
-class _Lane:
-    """A queue, the threads that serve it, and what is on them."""
-
-    def __init__(self, workers: int, name: str, prepare: Callable[[], None] | None = None) -> None:
-        self.workers = workers
-        self.executor = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=prepare)
-        self.queue: deque[_Ticket] = deque()
-        self.running: set[_Ticket] = set()
-        # When each scope that is here was last served, as a count.
-        self._turns: dict[str | None, int] = {}
-        self._turn = 0
-
-    def next(self) -> _Ticket:
-        """Take the next one out of the queue: of the scope that had its turn the longest ago, the oldest.
-
-        So whoever sends many waits for their own, and others do not.
-        """
-        there = {ticket.scope for ticket in self.tickets}
-        self._turns = {scope: turn for scope, turn in self._turns.items() if scope in there}
-        ticket = min(self.queue, key=lambda waiting: self._turns.get(waiting.scope, -1))
-        self.queue.remove(ticket)
-        self._turn += 1
-        self._turns[ticket.scope] = self._turn
-        return ticket
-
-    def displaced_by(self, scope: str | None) -> _Ticket | None:
-        """Which one gives way in a full lane: the newest that waits of the scope with most, if `scope` has fewer."""
-        held = Counter(ticket.scope for ticket in self.tickets)
-        holder, most = held.most_common(1)[0]
-        if held[scope] + 1 >= most:
-            return None
-        return next((ticket for ticket in reversed(self.queue) if ticket.scope == holder), None)
-
-    @property
-    def here(self) -> int:
-        """Conversations that wait or run."""
-        return len(self.queue) + len(self.running)
-
-    @property
-    def tickets(self) -> tuple[_Ticket, ...]:
-        """All of them."""
-        return (*self.queue, *self.running)
-
-
 class Batcher:
     """Scores conversations on `workers` threads a lane, at most `limits.max_waiting` at once in each.
 
@@ -138,8 +65,8 @@ class Batcher:
     ) -> None:
         self._scorer = scorer
         self._limits = limits
-        self._live = _Lane(workers, "score")
-        self._batch = _Lane(workers, "batch", give_way)
+        self._live = Lane(workers, "score")
+        self._batch = Lane(workers, "batch", give_way)
         self._closing = False
         self._failures_in_row = 0
         self._last_success = -math.inf
@@ -190,7 +117,7 @@ class Batcher:
         lane = self._batch if batch else self._live
         within_s = None if batch else self._limits.deadline_s
         deadline = math.inf if within_s is None else time.monotonic() + within_s
-        ticket = self._admit(lane, _Ticket(conversation, evidence, scope, goes_on, deadline))
+        ticket = self._admit(lane, Ticket(conversation, evidence, scope, goes_on, deadline))
         try:
             async with asyncio.timeout(within_s):
                 return await ticket.answer
@@ -225,7 +152,7 @@ class Batcher:
         return ended
 
     @property
-    def _lanes(self) -> tuple[_Lane, _Lane]:
+    def _lanes(self) -> tuple[Lane, Lane]:
         return self._live, self._batch
 
     async def _emptied(self, within_s: float) -> None:
@@ -233,7 +160,7 @@ class Batcher:
         while any(lane.here for lane in self._lanes) and time.monotonic() < end:
             await asyncio.sleep(0.01)
 
-    def _admit(self, lane: _Lane, ticket: _Ticket) -> _Ticket:
+    def _admit(self, lane: Lane, ticket: Ticket) -> Ticket:
         if self._closing:
             raise self._shutting_down()
         if lane.here >= self._limits.max_waiting:
@@ -250,7 +177,7 @@ class Batcher:
         self._dispatch(lane)
         return ticket
 
-    def _dispatch(self, lane: _Lane) -> None:
+    def _dispatch(self, lane: Lane) -> None:
         while lane.queue and len(lane.running) < lane.workers:
             ticket = lane.next()
             if ticket.answer.done():
@@ -267,7 +194,7 @@ class Batcher:
                 continue
             work.add_done_callback(partial(_tell, asyncio.get_running_loop(), partial(self._finished, lane), ticket))
 
-    def _work(self, ticket: _Ticket) -> ConversationScore:
+    def _work(self, ticket: Ticket) -> ConversationScore:
         """Runs on a worker thread; touches nothing of the batcher but plain numbers."""
 
         def cancelled() -> bool:
@@ -282,7 +209,7 @@ class Batcher:
             ticket.conversation, evidence=ticket.evidence, scope=ticket.scope, cancelled=cancelled
         )
 
-    def _finished(self, lane: _Lane, ticket: _Ticket, work: Future[ConversationScore]) -> None:
+    def _finished(self, lane: Lane, ticket: Ticket, work: Future[ConversationScore]) -> None:
         """Back on the event loop: count the outcome, answer the caller, start the next."""
         lane.running.discard(ticket)
         error = work.exception()
@@ -316,7 +243,7 @@ class Batcher:
         return Overloaded("the server is shutting down; try again", retry_after_s=1)
 
 
-def _answer(ticket: _Ticket, error: SoftsellError) -> None:
+def _answer(ticket: Ticket, error: SoftsellError) -> None:
     if not ticket.answer.done():
         ticket.answer.set_exception(error)
         # Read once here, so that a caller who has gone leaves no warning behind.
@@ -325,8 +252,8 @@ def _answer(ticket: _Ticket, error: SoftsellError) -> None:
 
 def _tell(
     loop: asyncio.AbstractEventLoop,
-    finished: Callable[[_Ticket, Future[ConversationScore]], None],
-    ticket: _Ticket,
+    finished: Callable[[Ticket, Future[ConversationScore]], None],
+    ticket: Ticket,
     work: Future[ConversationScore],
 ) -> None:
     if not loop.is_closed():

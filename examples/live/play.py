@@ -140,7 +140,8 @@ class Play:
                         await self._converse(connection)
                     code, reason = connection.close_code, connection.close_reason
                 except ConnectionClosed as closed:
-                    code, reason = closed.rcvd and closed.rcvd.code, closed.rcvd and closed.rcvd.reason
+                    told = closed.rcvd
+                    code, reason = (told.code, told.reason) if told else (None, "without a word")
                 except (OSError, WebSocketException) as error:
                     if isinstance(error, InvalidStatus) and error.response.status_code < 500:
                         raise Stopped(f"refused: {(error.response.body or b'').decode(errors='replace')}") from None

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api import batch_receiver
+from app.api.batch import receiver as batch_receiver
 from app.api.schemas import ScoreAnswer
 from app.engine.limits import Limits
 from app.model.stub import StubClassifier

@@ -21,13 +21,13 @@ from starlette.testclient import WebSocketDenialResponse
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.api import scopes
+from app.api.access import scopes
+from app.api.access.keyring import REFRESH_S, STALE_S, Keyring
+from app.api.access.keys import KeyGuard
+from app.api.access.tenant import caller_of
+from app.api.access.tickets import PREFIX, PROTOCOL, TICKET_S, Tickets
 from app.api.app import create_app
 from app.api.keeping import Keeper
-from app.api.keyring import REFRESH_S, STALE_S, Keyring
-from app.api.keys import KeyGuard
-from app.api.tenant import caller_of
-from app.api.tickets import PREFIX, PROTOCOL, TICKET_S, Tickets
 from app.core.errors import StoreUnavailable
 from app.observe import JsonLines, Metrics
 from app.settings import Settings
@@ -329,7 +329,7 @@ def test_use_is_counted_and_written_in_groups(tmp_path: Path, monkeypatch: pytes
         add(self, used)
 
     monkeypatch.setattr(Keys, "add", noting)
-    monkeypatch.setattr("app.api.keyring.FLUSH_EVERY_S", 0.5)
+    monkeypatch.setattr("app.api.access.keyring.FLUSH_EVERY_S", 0.5)
     began = time.monotonic()
     with keyed_client(tmp_path) as keyed:
         new = keyed.new()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.access.tenant import Caller
 from app.api.app import create_app
-from app.api.tenant import Caller
 from app.engine.limits import Limits
 from app.settings import Settings
 from tests.serving import open_client, wait_until
@@ -201,7 +201,7 @@ def test_the_longest_idle_makes_room() -> None:
 def tenants(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A server on which a header says whose request it is."""
     monkeypatch.setattr(
-        "app.api.live.caller_of", lambda request: Caller(request.headers.get("X-Tenant", "local"), "key")
+        "app.api.live.turns.caller_of", lambda request: Caller(request.headers.get("X-Tenant", "local"), "key")
     )
     with TestClient(create_app(Settings(engine="stub"))) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)

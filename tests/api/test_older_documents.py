@@ -16,9 +16,9 @@ from openapi_spec_validator import (
     OpenAPIV31SpecValidator,
 )
 
-from app.api import openapi
-from app.api.openapi_3_0 import LONGEST_DESCRIPTION, NoSuchForm, downgraded
-from app.api.swagger_2_0 import swagger
+from app.api.documents import openapi
+from app.api.documents.openapi_3_0 import LONGEST_DESCRIPTION, NoSuchForm, downgraded
+from app.api.documents.swagger_2_0 import swagger
 from tests.serving import conversation
 
 FILES = {path.name: path for path in openapi.files()}
@@ -79,7 +79,7 @@ def down(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_the_committed_documents_are_those_of_the_code(name: str) -> None:
     committed = FILES[name].read_text(encoding="utf-8")
-    assert committed == openapi.files()[FILES[name]], "run: python -m app.api.openapi"
+    assert committed == openapi.files()[FILES[name]], "run: python -m app.api.documents.openapi"
 
 
 def test_all_documents_are_valid() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from app.api.access.rates import Rates
 from app.api.problems import RateLimited
-from app.api.rates import Rates
 from app.store.keys import KeyLimits, KnownKey, NewKey, Scope
 from tests.keyed import Keyed, bearer, keyed_client
 from tests.serving import conversation

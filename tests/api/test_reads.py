@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.api import openapi
+from app.api.documents import openapi
 from app.core.labels import EMPATHY_DIMENSIONS, LABEL_SET_VERSION, SEVERITY_LEVELS, TURN_LABELS
 from tests.serving import Opened
 
@@ -43,7 +43,7 @@ def test_the_model_tells_its_version_and_thresholds(client: TestClient) -> None:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    assert openapi.FILE.read_text(encoding="utf-8") == openapi.rendered(), "run: python -m app.api.openapi"
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.rendered(), "run: python -m app.api.documents.openapi"
 
 
 def test_the_document_has_short_names_and_declares_every_problem() -> None:

@@ -18,8 +18,8 @@ from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from app.api import sessions, stream
-from app.api.frames import CLOSE_REASONS, CloseCode
+from app.api.live import sessions, stream
+from app.api.live.frames import CLOSE_REASONS, CloseCode
 from app.core.errors import Overloaded
 from app.engine.limits import Limits
 from app.settings import Settings
@@ -464,7 +464,7 @@ def test_each_code_has_its_reason_and_stands_in_the_document() -> None:
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     server = Served(
-        "import app.api.connections as connections, app.api.sessions as sessions",
+        "import app.api.connections as connections, app.api.live.sessions as sessions",
         "connections.UNREAD_TIMEOUT_S = connections.CLOSING_TIMEOUT_S = sessions.ACKNOWLEDGE_WITHIN_S = 0.5",
     )
     server.wait_ready()
@@ -614,7 +614,7 @@ def test_the_document_is_sound() -> None:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    from app.api import openapi
+    from app.api.documents import openapi
 
     for path, text in openapi.files().items():
         if path.name == "asyncapi.json":

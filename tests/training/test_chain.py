@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from app.model.release import newest_release, open_release  # noqa: E402
+from app.model.release import CARD_FILE, FILES, newest_release, open_release  # noqa: E402
 from app.settings import MODELS  # noqa: E402
 from training import card, chain, corpus, evaluate, recipe, splits  # noqa: E402
 
@@ -31,6 +31,15 @@ def test_the_chain_makes_a_release_that_opens_and_its_own_card(
     assert release.files["README.md"].decode() == card.render(
         release.version, release.manifest["recipe"], release.manifest["data"], release.evaluation
     )
+    monkeypatch.setattr(chain, "measure", lambda *_: release.evaluation)
+    again = open_release(
+        chain.re_export(made, "softsell-tiny-0.0.2", parts, tmp_path / "models", tmp_path / "build", quiet=True)
+    )
+    assert again.version == "softsell-tiny-0.0.2"
+    # The graph of the same weights is the same to the byte, too.
+    assert {name for name in FILES if again.files[name] != release.files[name]} == {CARD_FILE}
+    with pytest.raises(ValueError, match="another VERSION"):
+        chain.re_export(made, release.version, parts, tmp_path / "models", tmp_path / "build", quiet=True)
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(

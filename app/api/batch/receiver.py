@@ -15,12 +15,12 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
-from app.api.batch_desk import BatchDesk
-from app.api.batch_items import GROUP_BYTES, GROUP_ITEMS, Lines, duplicate, fingerprint, of_document, of_line
-from app.api.batch_work import OF_DOCUMENTS
+from app.api.access.tenant import tenant_of
+from app.api.batch.desk import BatchDesk
+from app.api.batch.items import GROUP_BYTES, GROUP_ITEMS, Lines, duplicate, fingerprint, of_document, of_line
+from app.api.batch.work import OF_DOCUMENTS
 from app.api.problems import Refused
 from app.api.runtime import Runtime
-from app.api.tenant import tenant_of
 from app.core.conversation import Role
 from app.core.errors import LimitExceeded, StoreUnavailable
 from app.store.batches import NewItem

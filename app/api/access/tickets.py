@@ -15,8 +15,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app.api import problems
+from app.api.access.tenant import caller_of
 from app.api.problems import RateLimited
-from app.api.tenant import caller_of
 
 TICKET_S = 30
 PREFIX = "softsell.ticket."

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
+from app.api.access.tenant import Caller
 from app.api.runtime import Runtime
-from app.api.tenant import Caller
 from app.core.alerts import AlertPolicy, Change
 from app.core.conversation import Channel
 from app.engine.live import LiveConversation, Settled

@@ -12,7 +12,7 @@ LOCAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, as `app.api.keys` found it; without a key on a server that asks for none."""
+    """Who calls, as `app.api.access.keys` found it; without a key on a server that asks for none."""
 
     tenant: str = LOCAL
     key_id: str | None = None

@@ -1,4 +1,4 @@
-"""The document of WS /v1/stream: AsyncAPI 3.0, made from the models of its frames; `app.api.openapi` writes it."""
+"""The document of WS /v1/stream: AsyncAPI 3.0, made from the models of its frames; `openapi.py` here writes it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from app import __version__
-from app.api.frames import CLOSE_REASONS, SERVER_FRAMES, client_frames, type_of
-from app.api.stream import PATH
+from app.api.live.frames import CLOSE_REASONS, SERVER_FRAMES, client_frames, type_of
+from app.api.live.stream import PATH
 from app.engine.limits import Limits
 
 _DESCRIPTION = """Scores a conversation while it is spoken. Send `open` first, then a `turn` for each turn and for each

@@ -23,8 +23,10 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from app.api import problems
-from app.api.frames import AlertFrame, CloseCode, ErrorFrame, FinalFrame, ScoreFrame
-from app.api.live_schemas import (
+from app.api.access.tenant import Caller
+from app.api.live.frames import AlertFrame, CloseCode, ErrorFrame, FinalFrame, ScoreFrame
+from app.api.live.outbox import Outbox
+from app.api.live.schemas import (
     alert_answers,
     policy_of,
     running,
@@ -32,10 +34,8 @@ from app.api.live_schemas import (
     turn_answers,
     whole_answer,
 )
-from app.api.live_state import LiveState
-from app.api.outbox import Outbox
+from app.api.live.state import LiveState
 from app.api.problems import Problem
-from app.api.tenant import Caller
 from app.core.errors import InvalidConversation, SoftsellError
 from app.engine.live import Settled
 from app.engine.open_conversations import Held

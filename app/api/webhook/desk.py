@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from app.api.live_schemas import alert_answers
+from app.api.live.schemas import alert_answers
 from app.api.runtime import Runtime
 from app.core.alerts import AlertState, Change
 from app.core.errors import StoreUnavailable

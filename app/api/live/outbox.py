@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from app.api.frames import ServerFrame, type_of
+from app.api.live.frames import ServerFrame, type_of
 from app.engine.limits import Limits
 
 

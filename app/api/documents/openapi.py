@@ -1,4 +1,4 @@
-"""The API's documents; `python -m app.api.openapi` writes them to openapi/.
+"""The API's documents; `python -m app.api.documents.openapi` writes them to openapi/.
 
 The one that counts is OpenAPI 3.1. A 3.0.3 and a Swagger 2.0 form are made from it, for platforms that read no 3.1.
 """
@@ -13,16 +13,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api import problems
-from app.api.asyncapi import asyncapi
-from app.api.openapi_3_0 import downgraded
+from app.api.access.scopes import scopes_of
+from app.api.documents.asyncapi import asyncapi
+from app.api.documents.openapi_3_0 import downgraded
+from app.api.documents.swagger_2_0 import swagger
 from app.api.problems import Problem
-from app.api.scopes import scopes_of
-from app.api.swagger_2_0 import swagger
 from app.engine.limits import Limits
 from app.settings import Settings
 from app.store.keys import Scope
 
-FOLDER = Path(__file__).resolve().parents[2] / "openapi"
+FOLDER = Path(__file__).resolve().parents[3] / "openapi"
 FILE = FOLDER / "openapi.json"
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key. Not asked for on a loopback address."},

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
-from app.api.live_schemas import AlertAnswer, AlertPolicyBody, LiveTurnAnswer, Running, live_turn
+from app.api.live.schemas import AlertAnswer, AlertPolicyBody, LiveTurnAnswer, Running, live_turn
 from app.api.problems import Problem
 from app.api.requests import Strict
 from app.api.schemas import ScoreAnswer

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from app.api.access.rates import Rates
 from app.api.keeping import Keeper
 from app.api.problems import KeyRefused
-from app.api.rates import Rates
 from app.core.errors import StoreUnavailable
 from app.observe import LOGGER
 from app.store.keys import Keys, KnownKey, Used, id_of, is_key, is_valid

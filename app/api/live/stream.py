@@ -1,4 +1,4 @@
-"""WS /v1/stream: a conversation over a WebSocket (RFC 6455), in the frames of `app.api.frames`.
+"""WS /v1/stream: a conversation over a WebSocket (RFC 6455), in the frames of `app.api.live.frames`.
 
 One task reads and one writes; what is said and what is answered belongs to the session, not to the socket.
 A page of another origin is refused before the socket opens, since a browser lets any page open one.
@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.api import problems
+from app.api.access.tenant import caller_of
 from app.api.bodies import read_json
-from app.api.frames import (
+from app.api.live.frames import (
     CLOSE_REASONS,
     CloseCode,
     ErrorFrame,
@@ -30,10 +31,9 @@ from app.api.frames import (
     client_frames,
     type_of,
 )
+from app.api.live.sessions import Session, Sessions, problem_of
 from app.api.problems import Refused, told_invalid
 from app.api.requests import Strict, field_names
-from app.api.sessions import Session, Sessions, problem_of
-from app.api.tenant import caller_of
 from app.core.errors import SoftsellError
 from app.core.labels import LABEL_SET_VERSION
 from app.observe import LOGGER

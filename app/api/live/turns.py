@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictInt, cr
 from pydantic_core import PydanticCustomError
 
 from app.api import problems
+from app.api.access.tenant import Caller, caller_of
 from app.api.bodies import JsonRoute
-from app.api.live_schemas import (
+from app.api.live.schemas import (
     AlertAnswer,
     AlertPolicyBody,
     LiveTurnAnswer,
@@ -26,12 +27,11 @@ from app.api.live_schemas import (
     turn_answers,
     whole_answer,
 )
-from app.api.live_state import LiveState
+from app.api.live.state import LiveState
 from app.api.problems import Refused
 from app.api.requests import Strict
 from app.api.schemas import ScoreAnswer
 from app.api.scores import unless_gone
-from app.api.tenant import Caller, caller_of
 from app.core.alerts import Change
 from app.core.conversation import Channel
 from app.core.errors import InvalidConversation

@@ -1,8 +1,8 @@
 """The layer that asks who calls: a key, its scope and its rate, before anything of the body is read.
 
 A key comes as `Authorization: Bearer` (RFC 6750) or `X-API-Key`; a WebSocket may be opened with a ticket
-instead, see `app.api.tickets`. It is never taken from a URL. Which scope an address needs is in
-`app.api.scopes`.
+instead, see `app.api.access.tickets`. It is never taken from a URL. Which scope an address needs is in
+`app.api.access.scopes`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import problems
-from app.api.keyring import Keyring
+from app.api.access.keyring import Keyring
+from app.api.access.scopes import scopes_of
+from app.api.access.tenant import Caller
+from app.api.access.tickets import PROTOCOL, Tickets, ticket_of
 from app.api.problems import KeyRefused, ScopeMissing
-from app.api.scopes import scopes_of
-from app.api.tenant import Caller
-from app.api.tickets import PROTOCOL, Tickets, ticket_of
 from app.core.errors import SoftsellError
 from app.store.keys import KnownKey
 

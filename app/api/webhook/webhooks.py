@@ -14,13 +14,13 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter, Body, Query, Request, Response
 
 from app.api import problems
+from app.api.access.tenant import tenant_of
 from app.api.bodies import JsonRoute
 from app.api.problems import Fields, Refused
 from app.api.requests import field_names
 from app.api.runtime import Runtime
-from app.api.tenant import tenant_of
-from app.api.webhook_desk import WebhookDesk
-from app.api.webhook_schemas import (
+from app.api.webhook.desk import WebhookDesk
+from app.api.webhook.schemas import (
     DeliveryList,
     NewWebhookAnswer,
     ReplayBody,

@@ -14,15 +14,15 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.responses import MalformedRangeHeader, RangeNotSatisfiable
 
 from app.api import problems
-from app.api.batch_answers import BatchAnswer, BatchList, batch_answer
-from app.api.batch_desk import BatchDesk
-from app.api.batch_receiver import Receiver, checked_key
-from app.api.batch_work import OF_DOCUMENTS
+from app.api.access.tenant import tenant_of
+from app.api.batch.answers import BatchAnswer, BatchList, batch_answer
+from app.api.batch.desk import BatchDesk
+from app.api.batch.receiver import Receiver, checked_key
+from app.api.batch.work import OF_DOCUMENTS
 from app.api.bodies import media_type
 from app.api.conversations import cursor_of, place_of
 from app.api.problems import Refused
 from app.api.runtime import Runtime
-from app.api.tenant import tenant_of
 from app.api.transcripts import FormatQuery, RolesQuery, checked_format
 from app.core.errors import StoreUnavailable
 from app.jobs.files import ERRORS, JSONL, RESULTS

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.api.batch_items import READ
+from app.api.batch.items import READ
 from app.api.bodies import read_json
 from app.api.conversations import check_storable, to_store
 from app.api.problems import NotReady, Refused, told_invalid
@@ -28,7 +28,7 @@ from app.core.conversation import Conversation
 from app.core.errors import ModelFailed, Overloaded, SoftsellError
 from app.core.labels import LABEL_SET_VERSION
 from app.core.scores import ConversationScore
-from app.engine.batcher import give_way
+from app.engine.lanes import give_way
 from app.jobs.files import error_line, result_line
 from app.jobs.worker import Later
 from app.observe import LOGGER

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from app.api.batch_tables import FORMS
-from app.api.batch_work import BatchWork
+from app.api.batch.tables import FORMS
+from app.api.batch.work import BatchWork
 from app.api.requests import ScoreBody
 from app.api.runtime import Runtime
 from app.build import batches_of

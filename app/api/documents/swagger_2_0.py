@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api.openapi_3_0 import Json
+from app.api.documents.openapi_3_0 import Json
 
 VERSION = "2.0"
 # A place for the firm's own host, which the connector's settings replace.
@@ -101,7 +101,7 @@ def _security_definitions(document: Json) -> Json:
 
 
 def swagger(document: Json) -> Json:
-    """The 2.0 form of a 3.0.3 document as `app.api.openapi_3_0` writes it."""
+    """The 2.0 form of a 3.0.3 document as `app.api.documents.openapi_3_0` writes it."""
     return {
         "swagger": VERSION,
         "info": document["info"],

@@ -1,0 +1,1 @@
+"""Batches over HTTP: taken in, told of, their results handed out."""
