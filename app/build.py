@@ -67,7 +67,7 @@ def build(settings: Settings) -> Service:
         return Service(scorer, settings.limits, STUB_VERSION, manifest, {}, calibration.thresholds, _bands(calibration))
     release = open_release(settings.model_dir or newest_release(MODELS))
     calibration = release.calibration
-    scorer = Scorer(classifier_of(release, settings.engine), calibration, settings.limits, cache)
+    scorer = Scorer(classifier_of(release, settings.engine, settings.workers), calibration, settings.limits, cache)
     return Service(
         scorer,
         settings.limits,

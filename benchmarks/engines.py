@@ -83,6 +83,7 @@ class Row:
     resident_mb: float | None
     whole_s: list[list[float]] = field(default_factory=list)
     live_s: list[list[float]] = field(default_factory=list)
+    windows: int = 0
     largest_change: float = 0.0
     mean_change: float = 0.0
     largest_token_change: float = 0.0
@@ -170,6 +171,7 @@ def _compare(rows: Mapping[str, Row], engines: Mapping[str, Classifier], compare
             row.disagreement = max(row.disagreement, _disagreement(engine, window, output))
     for name, row in rows.items():
         flat = np.concatenate([change.ravel() for change in changes[name]])
+        row.windows = len(changes[name])
         row.largest_change, row.mean_change = float(flat.max()), float(flat.mean())
 
 
@@ -179,7 +181,7 @@ def measure(release: Release, count: int, rounds: int) -> list[Row]:
     network = network_of(release)
     reference = TorchClassifier.of(release)
     all_windows = calibration_windows(reference, count + SEEN_WINDOWS)
-    shown = all_windows[:: len(all_windows) // SEEN_WINDOWS]
+    shown = all_windows[:: len(all_windows) // SEEN_WINDOWS][:SEEN_WINDOWS]
     seen, compared = Seen(network, shown), [window for window in all_windows if window not in shown]
     long = [window for window in compared if len(window.token_ids) >= LONG_TOKENS][:TIMED_WINDOWS]
     rows: dict[str, Row] = {}
@@ -208,9 +210,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=PAGE, help="the page to write")
     given = options.parse_args()
     release = open_release(newest_release(MODELS))
-    page = render(
-        release.version, measure(release, given.windows, given.rounds), given.windows, LIVE_TOKENS, LONG_TOKENS
-    )
+    page = render(release.version, measure(release, given.windows, given.rounds), LIVE_TOKENS, LONG_TOKENS)
     given.out.write_text(page, encoding="utf-8")
     print(page)
 

@@ -68,12 +68,12 @@ def _cells(row: Row, first: Row) -> list[str]:
     ]
 
 
-def render(version: str, rows: Sequence[Row], windows: int, live: int, lowest: int) -> str:
+def render(version: str, rows: Sequence[Row], live: int, lowest: int) -> str:
     """The page as Markdown; the first row is what the others are held against."""
     machine = describe()
     text = _TEXT.format(
         version=version,
-        windows=windows,
+        windows=rows[0].windows,
         live=live,
         lowest=lowest,
         most=MOST_CHANGE,

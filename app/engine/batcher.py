@@ -163,7 +163,9 @@ class Batcher:
     def _admit(self, lane: Lane, ticket: Ticket) -> Ticket:
         if self._closing:
             raise self._shutting_down()
-        if lane.here >= self._limits.max_waiting:
+        # A live conversation has one turn here at most, and they are counted where they are opened.
+        most = self._limits.max_live_conversations if ticket.goes_on else self._limits.max_waiting
+        if lane.here >= most:
             full = Overloaded(
                 f"{lane.here} conversations are being scored, which is the most this server takes; try again later",
                 retry_after_s=min(max(1, math.ceil(lane.here * self._usual_s / lane.workers)), _LONGEST_RETRY_S),

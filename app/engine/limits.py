@@ -36,7 +36,7 @@ class Limits:
     max_waiting: int = 64
     """More conversations at once, waiting or running, are refused with 503 and `Retry-After`; so in each lane."""
 
-    max_cache_bytes: int = 512 * 1_048_576
+    max_cache_bytes: int = 1_024 * 1_048_576
     """Beyond it the least recent conversations are forgotten, and read again when they go on; a live call
     takes some 6 MB while it is spoken."""
 
