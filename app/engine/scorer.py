@@ -104,6 +104,9 @@ class Scorer:
                 raise ModelFailed(f"the model failed on this conversation ({type(error).__name__})") from None
         score = self._added_up(prefix, evidence)
         if known < len(turns) and scope is not None:
+            if known == 0 and len(turns) > 1:
+                # Most of what comes whole does not go on; what does is read again once, and remembered then.
+                prefix.memory = None
             self._cache.put(prefix)
         return score
 
