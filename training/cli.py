@@ -95,6 +95,20 @@ def _seal_again(release: Path, evaluation: Mapping[str, Any]) -> None:
 
 
 @app.command()
+def plain(
+    output: Annotated[Path, typer.Argument(help="Where to; one conversation a line.")],
+) -> None:
+    """Write the corpus without its labels, as JSON Lines that `softsell score` and batches read."""
+    from training import corpus
+
+    with output.open("w", encoding="utf-8") as file:
+        for labelled in corpus.load():
+            said = labelled.plain()
+            turns = [{"id": turn.id, "role": turn.role, "text": turn.text} for turn in said.turns]
+            file.write(json.dumps({"id": labelled.id, "channel": said.channel, "turns": turns}) + "\n")
+
+
+@app.command()
 def curve() -> None:
     """What each doubling of the corpus gains, by the TF-IDF floor."""
     from training import corpus, splits

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from app.core.conversation import Role
-from training import corpus
+from app.core.conversation import Conversation, Role
+from app.transcripts.document import Document
+from app.transcripts.guess import guess
+from app.transcripts.intake import take
+from app.transcripts.registry import AUTO
+from training import cli, corpus
 
 HEADER = "@ id=x-1 sector=energy region=UK channel=voice severity=2 empathy=1\n"
 
@@ -73,3 +78,16 @@ def test_whole_conversations_are_checked(tmp_path: Path, text: str, why: str) ->
 
 def test_the_committed_corpus_has_no_faults() -> None:
     assert len(corpus.load()) >= 2160
+
+
+def test_the_plain_corpus_is_read_as_it_was_written(tmp_path: Path) -> None:
+    output = tmp_path / "corpus.jsonl"
+    CliRunner().invoke(cli.app, ["plain", str(output)], catch_exceptions=False)
+    lines = output.read_text(encoding="utf-8").splitlines()
+    labelled = corpus.load()
+    assert len(lines) == len(labelled)
+    for line, expected in list(zip(lines, labelled, strict=True))[::500]:
+        (taken,) = take(Document.of(line.encode()), {}, AUTO, guess)
+        assert isinstance(taken.outcome, Conversation)
+        said = [(turn.role, turn.text) for turn in taken.outcome.turns]
+        assert (taken.outcome.id, said) == (expected.id, [(turn.role, turn.text) for turn in expected.turns])
