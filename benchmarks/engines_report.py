@@ -40,9 +40,9 @@ agree to {agree:g}.
 
 8-bit products: *one scale a run* takes it from the whole window, so a turn's score depends on what follows it; *a scale
 a row* takes it from the row alone. *Balanced* moves range from states to weights and rounds weights by their effect on
-other windows of the calibration split. Kinds with products of 8 bits have one more price that no column shows: after
-the documentation of ONNX Runtime they may saturate on x86 processors without VNNI, so that the same release would score
-differently there.
+other windows of the calibration split. Kinds with products of 8 bits have one more price that no column shows: on x86
+processors without VNNI they lose accuracy (ONNX Runtime has `reduce_range` for that), so that the same release would
+score differently there.
 
 Not in the table: CTranslate2 takes lengths, no mask by blocks, so it cannot read turns causally.
 """
