@@ -23,6 +23,15 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 JSON = {"Content-Type": "application/json"}
+# A short call, turn by turn, of which the stub model knows some words.
+CALL = [
+    ("1", "agent", "What do you need? This one is guaranteed."),
+    ("2", "customer", "I need to think, no."),
+    ("3", "agent", "Hurry, it is free."),
+    ("4", "bot", "Thank you for holding."),
+    ("5", "agent", "I understand, it costs ten pounds. Do you agree?"),
+    ("6", "customer", "How? I am angry."),
+]
 
 Opened = Callable[..., AbstractContextManager[TestClient]]
 

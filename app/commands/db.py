@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.console import read_settings, say, stop
+from app.commands.console import opened, read_settings, say
 
 if TYPE_CHECKING:
     from app.store.conversations import Conversations
@@ -17,21 +16,11 @@ if TYPE_CHECKING:
 commands = typer.Typer(name="db", help="Look after the store: SOFTSELL_DATABASE_URL, or softsell.db in data_dir.")
 
 
-@contextmanager
-def _store() -> Iterator[Conversations]:
-    """The store of the environment's settings; what is wrong with it ends the command with its reason."""
-    settings = read_settings()
+def _store() -> AbstractContextManager[Conversations]:
+    """The store of the environment's settings."""
     from app.build import conversations_of
-    from app.core.errors import SoftsellError
 
-    try:
-        conversations = conversations_of(settings)
-        try:
-            yield conversations
-        finally:
-            conversations.database.close()
-    except SoftsellError as error:
-        raise stop(str(error)) from None
+    return opened(conversations_of)
 
 
 @commands.command()

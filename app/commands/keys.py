@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.console import read_settings, say, stop
+from app.commands.console import opened, say, stop
 
 if TYPE_CHECKING:
     from app.store.keys import Keys, ListedKey, NewKey
@@ -20,21 +19,11 @@ Days = Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it
 _LENGTH_OF_ID = len("ssk_0123456789")
 
 
-@contextmanager
-def _keys() -> Iterator[Keys]:
-    """The keys of the environment's settings; what is wrong ends the command with its reason."""
-    settings = read_settings()
+def _keys() -> AbstractContextManager[Keys]:
+    """The keys of the environment's settings."""
     from app.build import keys_of
-    from app.core.errors import SoftsellError
 
-    try:
-        keys = keys_of(settings)
-        try:
-            yield keys
-        finally:
-            keys.database.close()
-    except SoftsellError as error:
-        raise stop(str(error)) from None
+    return opened(keys_of)
 
 
 def _print(new: NewKey) -> None:

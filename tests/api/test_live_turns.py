@@ -13,16 +13,8 @@ from app.api.access.tenant import Caller
 from app.api.app import create_app
 from app.engine.limits import Limits
 from app.settings import Settings
-from tests.serving import open_client, wait_until
+from tests.serving import CALL, open_client, wait_until
 
-CALL = [
-    ("1", "agent", "What do you need? This one is guaranteed."),
-    ("2", "customer", "I need to think, no."),
-    ("3", "agent", "Hurry, it is free."),
-    ("4", "bot", "Thank you for holding."),
-    ("5", "agent", "I understand, it costs ten pounds. Do you agree?"),
-    ("6", "customer", "How? I am angry."),
-]
 CANARY = "canary"
 
 

@@ -23,17 +23,9 @@ from app.api.live.frames import CLOSE_REASONS, CloseCode
 from app.core.errors import Overloaded
 from app.engine.limits import Limits
 from app.settings import Settings
-from tests.serving import ROOT, Served, open_client, wait_until
+from tests.serving import CALL, ROOT, Served, open_client, wait_until
 
 DOCUMENT = json.loads((ROOT / "openapi" / "asyncapi.json").read_text(encoding="utf-8"))
-CALL = [
-    ("1", "agent", "What do you need? This one is guaranteed."),
-    ("2", "customer", "I need to think, no."),
-    ("3", "agent", "Hurry, it is free."),
-    ("4", "bot", "Thank you for holding."),
-    ("5", "agent", "I understand, it costs ten pounds. Do you agree?"),
-    ("6", "customer", "How? I am angry."),
-]
 CANARY = "canary"
 NUMBERED = {"score", "alert", "final", "error"}
 
